@@ -1,0 +1,373 @@
+"""The sandbox over real HTTP: it is what the contract says, and it can be bent as the other tests need it."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+import sandbox
+from sandbox import COLLECTIONS, Recorded, Sandbox, running
+
+ROOT = Path(__file__).parents[1]
+KEY = {"Authorization": f"Api-Key {sandbox.API_KEY}"}
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Sandbox]:
+    """An instance that no test changes."""
+    with running() as box:
+        yield box
+
+
+@pytest.fixture
+def box() -> Iterator[Sandbox]:
+    with running() as box:
+        yield box
+
+
+def get(box: Sandbox, collection: str, headers: dict[str, str] | None = None, **query: Any) -> requests.Response:
+    return requests.get(
+        box.url + box.variant.path(collection), params=query, headers=KEY if headers is None else headers, timeout=10
+    )
+
+
+def token(box: Sandbox, **form: str) -> requests.Response:
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": sandbox.CLIENT_ID,
+        "client_secret": sandbox.CLIENT_SECRET,
+        **form,
+    }
+    return requests.post(box.url + sandbox.TOKEN_PATH, data=form, timeout=10)
+
+
+# -- lists ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("collection", COLLECTIONS)
+def test_pages_add_up_to_the_truth(shared: Sandbox, collection: str) -> None:
+    records: list[Any] = []
+    while True:
+        response = get(shared, collection, offset=len(records), limit=70)
+        assert response.status_code == 200
+        assert response.headers["Content-Type"] == "application/json"
+        page = response.json()
+        assert list(page) == ["data", "total"]
+        assert page["total"] == len(shared.truth(collection))
+        if not page["data"]:
+            break
+        assert len(page["data"]) <= 70
+        records += page["data"]
+    assert records == shared.truth(collection)
+
+
+def test_limit_is_100_unless_asked_for_and_at_most_1000(shared: Sandbox) -> None:
+    truth = shared.truth("company_financials")
+    assert len(truth) > 300
+    assert get(shared, "company_financials").json()["data"] == truth[:100]
+    assert get(shared, "company_financials", limit=1000).json()["data"] == truth
+    refused = get(shared, "company_financials", limit=1001)
+    assert refused.status_code == 400
+    assert "1000" in refused.json()["message"]
+
+
+@pytest.mark.parametrize(
+    "query", [{"limit": 0}, {"limit": "ten"}, {"limit": "1e2"}, {"offset": -1}, {"offset": ""}, {"updated_since": "yesterday"}]
+)
+def test_nonsense_is_refused_with_a_message(shared: Sandbox, query: dict[str, Any]) -> None:
+    response = get(shared, "articles", **query)
+    assert response.status_code == 400
+    assert next(iter(query)) in response.json()["message"]
+
+
+def test_updated_since_is_inclusive(shared: Sandbox) -> None:
+    truth = shared.truth("company_employees")
+    moment = sorted(record["updated_at"] for record in truth)[100]
+    page = get(shared, "company_employees", updated_since=moment, limit=1000).json()
+    assert (
+        page["data"]
+        == [record for record in truth if record["updated_at"] >= moment]
+        == shared.truth("company_employees", moment)
+    )
+    assert page["total"] == len(truth) - 100
+    assert get(shared, "company_employees", updated_since="2030-01-01T00:00:00.000Z").json() == {"data": [], "total": 0}
+
+
+def test_a_page_cap_cuts_in_silence() -> None:
+    with running(page_cap=30) as box:
+        assert get(box, "articles", limit=5000).json()["data"] == box.truth("articles")[:30]
+        assert len(get(box, "articles").json()["data"]) == 30
+        assert len(get(box, "articles", limit=7).json()["data"]) == 7
+
+
+def test_pages_are_compressed_when_asked_for(shared: Sandbox) -> None:
+    plain = get(shared, "companies", headers={**KEY, "Accept-Encoding": "identity"})
+    assert "Content-Encoding" not in plain.headers
+    with requests.get(
+        shared.url + "/api/companies", headers={**KEY, "Accept-Encoding": "gzip"}, stream=True, timeout=10
+    ) as packed:
+        assert packed.headers["Content-Encoding"] == "gzip"
+        raw = packed.raw.read()
+    assert len(raw) < len(plain.content) / 2
+    assert gzip.decompress(raw) == plain.content
+
+
+def test_errors_are_json_with_a_message(shared: Sandbox) -> None:
+    for response, status in (
+        (requests.get(shared.url + "/api/nothing", headers=KEY, timeout=10), 404),
+        (requests.get(shared.url + "/v1/companies", headers=KEY, timeout=10), 404),
+        (requests.post(shared.url + "/api/companies", headers=KEY, timeout=10), 405),
+        (requests.get(shared.url + "/api/companies", timeout=10), 401),
+    ):
+        assert response.status_code == status
+        assert list(response.json()) == ["message"]
+
+
+# -- who may read ---------------------------------------------------------------------------------------------------------
+
+
+def authorisation(box: Sandbox, credentials: dict[str, Any]) -> dict[str, str]:
+    """The header that a client makes of a config's credentials."""
+    kind = credentials["auth_type"]
+    if kind == "api_key":
+        return {"Authorization": f"Api-Key {credentials['api_key']}"}
+    if kind == "bearer":
+        return {"Authorization": f"Bearer {credentials['access_token']}"}
+    request = requests.Request("GET", box.url)
+    if kind == "basic":
+        request.auth = (credentials["username"], credentials["password"])
+        return {"Authorization": request.prepare().headers["Authorization"]}
+    form = {"grant_type": "client_credentials", **{name: credentials[name] for name in ("client_id", "client_secret")}}
+    return {"Authorization": "Bearer " + requests.post(credentials["token_url"], data=form, timeout=10).json()["access_token"]}
+
+
+@pytest.mark.parametrize("auth", sandbox.AUTH_TYPES)
+def test_every_scheme_opens_the_door_and_wrong_secrets_do_not(shared: Sandbox, auth: str) -> None:
+    config = shared.config(auth)
+    header = authorisation(shared, config["credentials"])
+    assert config["host"] == shared.url
+    assert "conventions" not in config
+    assert get(shared, "articles", headers=header).status_code == 200
+    wrong = header["Authorization"][:-3] + "xyz"
+    assert get(shared, "articles", headers={"Authorization": wrong}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "header", ["", "Api-Key", "Api-Key ", sandbox.API_KEY, f"Token {sandbox.API_KEY}", "Basic !!!", "Bearer "]
+)
+def test_malformed_headers_are_refused(shared: Sandbox, header: str) -> None:
+    assert get(shared, "articles", headers={"Authorization": header}).status_code == 401
+
+
+def test_config_takes_overrides(shared: Sandbox) -> None:
+    assert shared.config(page_size=7, credentials=None) == {"host": shared.url, "page_size": 7}
+
+
+def test_tokens_expire_and_can_be_revoked(box: Sandbox) -> None:
+    answer = token(box, scope="read").json()
+    assert answer == {"access_token": answer["access_token"], "token_type": "Bearer", "expires_in": 3600, "scope": "read"}
+    header = {"Authorization": f"Bearer {answer['access_token']}"}
+    assert get(box, "articles", headers=header).status_code == 200
+    box.expire_tokens()
+    assert get(box, "articles", headers=header).status_code == 401
+    box.auth.expires_in = 0.2
+    header = {"Authorization": f"Bearer {token(box).json()['access_token']}"}
+    assert get(box, "articles", headers=header).status_code == 200
+    time.sleep(0.25)
+    assert get(box, "articles", headers=header).status_code == 401
+    box.auth.expires_in = None
+    assert list(token(box).json()) == ["access_token", "token_type"]
+    assert box.auth.tokens_issued == 3
+
+
+def test_a_token_is_given_for_secrets_in_the_form_body_only(box: Sandbox) -> None:
+    assert token(box, client_secret="wrong").status_code == 401
+    assert token(box, grant_type="password").status_code == 400
+    url, form = box.url + sandbox.TOKEN_PATH, {"grant_type": "client_credentials"}
+    secrets = {"client_id": sandbox.CLIENT_ID, "client_secret": sandbox.CLIENT_SECRET}
+    assert requests.post(url, data=form, auth=(sandbox.CLIENT_ID, sandbox.CLIENT_SECRET), timeout=10).status_code == 401
+    assert requests.post(url, params={**form, **secrets}, timeout=10).status_code == 400
+    assert requests.post(url, json={**form, **secrets}, timeout=10).status_code == 400
+    assert box.auth.tokens_issued == 0
+
+
+def test_collections_can_be_denied_and_removed(box: Sandbox) -> None:
+    box.deny("articles")
+    box.remove("companies")
+    denied, removed = get(box, "articles"), get(box, "companies")
+    assert (denied.status_code, removed.status_code) == (403, 404)
+    assert "articles" in denied.json()["message"]
+    assert get(box, "company_overviews").status_code == 200
+    box.restore()
+    assert get(box, "articles").status_code == get(box, "companies").status_code == 200
+    with pytest.raises(ValueError, match="article"):
+        box.deny("article")
+
+
+# -- what tests build on --------------------------------------------------------------------------------------------------
+
+
+def test_requests_are_recorded(box: Sandbox) -> None:
+    get(box, "articles", limit=3, updated_since="")
+    get(box, "articles", headers={})
+    token(box)
+    first, second, third = box.requests
+    assert (first.method, first.path, first.collection, first.number, first.status) == (
+        "GET",
+        "/api/articles",
+        "articles",
+        1,
+        200,
+    )
+    assert first.query == {"limit": "3", "updated_since": ""}
+    assert first.headers["authorization"] == KEY["Authorization"]
+    assert (second.number, second.status) == (2, 401)
+    assert (third.method, third.path, third.collection, third.status) == ("POST", "/oauth/token", None, 200)
+    box.clear_requests()
+    assert box.requests == []
+
+
+def test_data_can_change_between_two_pages(box: Sandbox) -> None:
+    def change(request: Recorded) -> None:
+        if request.number == 2:
+            box.upsert("articles", {"id": 5001, "title": "changed"})
+
+    with box.on_request(change):
+        assert get(box, "articles", limit=1).json()["data"][0]["title"] != "changed"
+        assert get(box, "articles", limit=1).json()["data"][0]["title"] == "changed"
+    box.reset()
+    get(box, "articles", limit=1)
+    assert box.truth("articles")[0]["title"] != "changed"
+
+
+def test_changes_show_at_once(box: Sandbox) -> None:
+    new = box.upsert("companies", {"name": "New & naïve 🚀", "website": "x" * 1_000_000})
+    box.delete("companies", 1001)
+    data = get(box, "companies", limit=1000).json()["data"]
+    assert data[0]["id"] == 1002
+    assert data[-1] == new
+    assert data == box.truth("companies")
+
+
+def test_the_controls_over_http(box: Sandbox) -> None:
+    before = requests.get(box.url + "/sandbox/status", timeout=10).json()
+    assert before["day"] == 0
+    assert before["rows"] == {c: len(box.truth(c)) for c in COLLECTIONS}
+    day = requests.post(box.url + "/sandbox/day", timeout=10).json()
+    assert day["day"] == 1
+    assert set(day["changes"]) == set(COLLECTIONS)
+    after = requests.get(box.url + "/sandbox/status", timeout=10).json()
+    assert after["rows"] == {c: before["rows"][c] + day["changes"][c]["created"] for c in COLLECTIONS}
+    requests.post(box.url + "/sandbox/reset", timeout=10)
+    assert requests.get(box.url + "/sandbox/status", timeout=10).json()["rows"] == before["rows"]
+
+
+def test_many_instances_at_once() -> None:
+    seen: list[int] = []
+
+    def use(seed: int) -> None:
+        with running(companies=seed, seed=seed) as box:
+            assert get(box, "companies").json() == {"data": box.truth("companies"), "total": seed}
+            seen.append(seed)
+
+    threads = [threading.Thread(target=use, args=(seed,)) for seed in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(seen) == list(range(1, 9))
+
+
+def test_latency_holds_a_response_back() -> None:
+    with running(latency=0.2) as box:
+        start = time.monotonic()
+        assert get(box, "articles").status_code == 200
+        assert time.monotonic() - start >= 0.2
+
+
+# -- the OpenAPI document -------------------------------------------------------------------------------------------------
+
+
+def test_the_openapi_document_is_the_contract(shared: Sandbox) -> None:
+    document = requests.get(shared.url + "/openapi.json", timeout=10).json()
+    assert set(document["components"]["securitySchemes"]) == {"ApiKey", "Bearer", "Basic", "OAuth2"}
+    for collection in COLLECTIONS:
+        operation = document["paths"][shared.variant.path(collection)]["get"]
+        assert operation["operationId"] == f"list_{collection}"
+        assert {p["name"] for p in operation["parameters"]} == {"limit", "offset", "updated_since"}
+        assert set(operation["responses"]) == {"200", "400", "401", "403", "404", "429"}
+        page = resolve(document, operation["responses"]["200"]["content"]["application/json"]["schema"])
+        record = resolve(document, page["properties"]["data"]["items"])
+        assert record["required"] == ["id", "created_at", "updated_at"]
+        for name, schema in record["properties"].items():
+            assert schema["x-evidence"] in {"E", "I", "A"}
+            assert schema["description"]
+            nullable = {"type": "null"} in schema.get("anyOf", [])
+            assert nullable == (name not in record["required"])
+        assert set(record["properties"]) == set(shared.truth(collection)[0])
+
+
+def resolve(document: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    return document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]] if "$ref" in schema else schema
+
+
+# -- the command ----------------------------------------------------------------------------------------------------------
+
+
+def start(*arguments: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "sandbox", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", "TERM": "dumb"}
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_serves_says_how_to_log_in_and_ends_cleanly(ending: signal.Signals) -> None:
+    with start("--port", "0", "--companies", "5", "--page-cap", "2") as process:
+        assert process.stdout
+        out = "".join(iter(process.stdout.readline, "Ctrl-C ends it.\n"))
+        url = out.split()[3]
+        page = requests.get(url + "/api/companies", headers=KEY, timeout=10).json()
+        assert page["total"] == 5
+        assert len(page["data"]) == 2
+        process.send_signal(ending)
+        _, errors = process.communicate(timeout=10)
+    assert process.returncode == 0
+    assert errors == ""
+    for secret in (sandbox.API_KEY, sandbox.ACCESS_TOKEN, sandbox.PASSWORD, sandbox.CLIENT_SECRET):
+        assert secret in out
+
+
+def test_a_taken_port_is_said(shared: Sandbox) -> None:
+    with start("--port", shared.url.rsplit(":", 1)[1]) as process:
+        _, errors = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert errors.startswith("Cannot listen on 127.0.0.1:")
+    assert "--port" in errors
+    assert len(errors.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--host", "0.0.0.0"), ("--host", "192.0.2.1"), ("--host", "example.com"), ("--conventions", "none-such")]
+)
+def test_wrong_options_are_refused(arguments: tuple[str, str]) -> None:
+    with start(*arguments) as process:
+        _, errors = process.communicate(timeout=10)
+    assert process.returncode == 2
+    assert arguments[0] in errors
+
+
+def test_the_command_lists_the_conventions() -> None:
+    with start("--list-conventions") as process:
+        out, _ = process.communicate(timeout=10)
+    assert [line.split()[0] for line in out.splitlines()] == list(sandbox.VARIANTS)

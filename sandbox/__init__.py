@@ -1,0 +1,33 @@
+"""A local Syfter instance: real HTTP, seeded data, changes and faults on demand. `python -m sandbox --help`."""
+
+from sandbox.app import Recorded
+from sandbox.auth import (
+    ACCESS_TOKEN,
+    API_KEY,
+    AUTH_TYPES,
+    CLIENT_ID,
+    CLIENT_SECRET,
+    PASSWORD,
+    TOKEN_PATH,
+    USERNAME,
+)
+from sandbox.models import COLLECTIONS
+from sandbox.server import Sandbox, running
+from sandbox.variants import VARIANTS, Variant
+
+__all__ = [
+    "ACCESS_TOKEN",
+    "API_KEY",
+    "AUTH_TYPES",
+    "CLIENT_ID",
+    "CLIENT_SECRET",
+    "COLLECTIONS",
+    "PASSWORD",
+    "TOKEN_PATH",
+    "USERNAME",
+    "VARIANTS",
+    "Recorded",
+    "Sandbox",
+    "Variant",
+    "running",
+]
