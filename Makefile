@@ -1,0 +1,69 @@
+# Every habit of the project, one line each. `make` alone lists them.
+# All tools live in .venv, installed from the hashed lock files in requirements/; nothing is installed outside this folder.
+# Use another interpreter with `make PYTHON=/path/to/python3.12 ...`, another folder with `make VENV=/path ...`.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+# uv reads the machine's own certificate store, as pip and the browser do; older and newer releases name the switch differently.
+UV := UV_NATIVE_TLS=1 UV_SYSTEM_CERTS=1 $(BIN)/uv
+INSTALL := $(UV) pip install --quiet --python $(BIN)/python
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+# Two workers: the tests start servers and connector processes of their own, so more of them only wait for each other.
+PYTEST := $(BIN)/python -m pytest -n 2
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint docs bench image lock clean venv
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/demo.stamp ## the whole way, on this machine: sandbox -> connector -> DuckDB -> dbt -> report
+	@$(BIN)/python -m demo $(DEMO_ARGS)
+
+test: $(VENV)/dev.stamp ## all tests that need no container; TEST_ARGS are handed to pytest
+	@$(PYTEST) -m 'not image and not mysql and not soak and not image_tests' $(TEST_ARGS)
+
+lint: $(VENV)/dev.stamp ## ruff and mypy
+	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy --no-error-summary source_syfter
+	@$(BIN)/python tools/docs.py --check
+
+docs: $(VENV)/dev.stamp ## rewrite the generated tables in docs/ from manifest and schemas
+	@$(BIN)/python tools/docs.py
+
+venv: $(VENV)/dev.stamp ## the environment alone, with everything that tests and linters need
+
+lock: $(VENV)/bootstrap.stamp ## resolve pyproject.toml again into requirements/*.txt
+	@$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
+	@$(LOCK) pyproject.toml -o requirements/runtime.txt
+	@$(LOCK) pyproject.toml --all-extras -o requirements/dev.txt
+	@$(LOCK) pyproject.toml --extra sandbox --extra demo -c requirements/dev.txt -o requirements/demo.txt
+
+clean: ## remove the environment, caches and the demo's output
+	rm -rf $(VENV) demo/output dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .tmp
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- the environment ----------------------------------------------------------------------------------------------------
+# Stamps make a second run instant. demo.txt is a subset of dev.txt with the same versions, so both share one environment.
+# --no-deps: the lock files are complete. It also keeps uv from refusing the three pure-Python packages (PyAirbyte and two
+# around it) that declare Python <3.13 but run on 3.13.
+
+$(VENV)/bootstrap.stamp: requirements/bootstrap.txt
+	@python=$$(sh tools/find_python.sh) && echo "Making $(VENV) with $$($$python --version)" && $$python -m venv $(VENV)
+	@$(BIN)/python -m pip install -qq --no-deps --require-hashes -r requirements/bootstrap.txt
+	@touch $@
+
+$(VENV)/demo.stamp: requirements/demo.txt pyproject.toml $(VENV)/bootstrap.stamp
+	@echo "Installing what the demo needs (pinned, with hashes) ..."
+	@$(INSTALL) --no-deps --require-hashes -r requirements/demo.txt
+	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt pyproject.toml $(VENV)/bootstrap.stamp
+	@echo "Installing what the tests need (pinned, with hashes) ..."
+	@$(INSTALL) --no-deps --require-hashes -r requirements/dev.txt
+	@$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@ $(VENV)/demo.stamp
