@@ -1,0 +1,3 @@
+"""Check, plan and apply a version-controlled Airbyte configuration."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,297 @@
+"""The nine checks. Each is a real failure of Octavia; each finding has a file, a line and a remedy; none needs a network."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from airbyte_config_tool import schedule, streams
+from airbyte_config_tool.context import Context
+from airbyte_config_tool.findings import WARNING, FieldPath, Finding, ToolError
+from airbyte_config_tool.manifests import manifest_faults
+from airbyte_config_tool.project import CONNECTION, DESTINATION, SOURCE, Resource, unset_variable
+from airbyte_config_tool.specs import Fault, get_value, is_secret, validate
+from airbyte_config_tool.variables import expand, has_variable
+from airbyte_config_tool.yamlfile import YamlFile
+
+SERVER_MASK = re.compile(r"\*{6,}")
+_NAMESPACE_DEFINITIONS = ("source", "destination", "customformat", "custom_format")
+_SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
+
+
+def run_checks(context: Context) -> list[Finding]:
+    """All findings of a project, errors before warnings, in the order of files and lines."""
+    context.prefetch(manifests=True)
+    findings: list[Finding] = []
+    for resource in context.project.resources:
+        if resource.kind in (SOURCE, DESTINATION):
+            findings += _check_actor(context, resource)
+        elif resource.kind == CONNECTION:
+            findings += _check_connection(context, resource)
+        else:
+            findings += _check_definition(context, resource)
+        findings += _check_values(context, resource)
+        findings += _check_state(resource)
+    findings += _check_headers(context)
+    findings += context.findings
+    # A connector that cannot be asked fails every question alike: once is enough.
+    unique = {(f.file, f.line, f.field, f.message): f for f in reversed(findings)}.values()
+    return sorted(unique, key=lambda f: (f.severity == WARNING, str(f.file), f.line, f.field))
+
+
+def _below_configuration(path: FieldPath) -> FieldPath:
+    return ("configuration", *path)
+
+
+def _check_values(context: Context, resource: Resource) -> Iterator[Finding]:
+    """Unset variables, runtime templates, secrets written out, and values that kept their quotes."""
+    resolved = context.resolved(resource)
+    for path, name in resolved.missing:
+        yield unset_variable(resource, _below_configuration(path), name, context.variables)
+    for path, name in resolved.kept:
+        # Only where Octavia would have spoilt the value; otherwise there is nothing to tell.
+        if context.variables.get(name):
+            yield resource.finding(
+                "runtime-template",
+                _below_configuration(path),
+                f"${{{name}}} is filled in by Airbyte during a sync; your variable of that name is not put in (Octavia did)",
+                f"nothing to do; rename the variable {name} if its value was meant",
+                WARNING,
+            )
+    for path in resolved.literal_secrets:
+        pasted = SERVER_MASK.fullmatch(str(get_value(resource.configuration, path)))
+        name = re.sub(r"\W", "_", f"{resource.folder.name}_{path[-1]}").upper()
+        yield resource.finding(
+            "literal-secret",
+            _below_configuration(path),
+            "this is Airbyte's mask, not the secret" if pasted else "a secret is written out in the file",
+            f"write ${{{name}}} and set {name} in the environment or in ~/.octavia"
+            + ("" if pasted else "; replace the secret itself if the file was ever committed"),
+        )
+    for path, value in resolved.secrets.items():
+        raw = get_value(resource.configuration, path)
+        if has_variable(raw) and len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+            yield resource.finding(
+                "quoted-secret",
+                _below_configuration(path),
+                f"the value that {raw} brings begins and ends with a quote, as env files pass quotes on",
+                "set the variable without quotes",
+                WARNING,
+            )
+
+
+def _check_actor(context: Context, resource: Resource) -> Iterator[Finding]:
+    """The configuration against the connector's spec."""
+    spec = context.spec(resource)
+    if spec is None:
+        if context.connector(resource) is None:
+            yield resource.finding(
+                "spec",
+                ("configuration",),
+                "no spec is known for this connector, so its fields are not checked",
+                "add `connector:` with `spec: spec.json` (the connector's answer to `spec`) beside this file",
+                WARNING,
+            )
+        yield from _empty_fields(resource)
+        return
+    resolved = context.resolved(resource)
+    unset = {path for path, _ in resolved.missing}
+    for fault in validate(spec, resolved.configuration):
+        if fault.path not in unset:
+            yield _finding(resource, "empty-field" if fault.empty else "spec", fault)
+
+
+def _empty_fields(resource: Resource) -> Iterator[Finding]:
+    """Without a spec nothing says which fields are required, but a field left empty would still be sent as null."""
+    for key, value in resource.configuration.items():
+        if value is None:
+            fix = "give a value, or delete the line if it is optional"
+            yield resource.finding("empty-field", _below_configuration((key,)), f"{key} is empty and would be sent as null", fix)
+
+
+def _finding(resource: Resource, code: str, fault: Fault) -> Finding:
+    severity = "error" if fault.severe else WARNING
+    return resource.finding(code, _below_configuration(fault.path), fault.message, fault.fix, severity)
+
+
+def _check_connection(context: Context, resource: Resource) -> Iterator[Finding]:
+    """Streams against the source, the schedule against the public API, and features that are gone."""
+    configuration = context.resolved(resource).configuration
+    source, destination = resource.links.get(SOURCE), resource.links.get(DESTINATION)
+    catalog = context.catalog(source) if source else None
+    if source and catalog is None and context.connector(source) is None:
+        yield resource.finding(
+            "catalog",
+            ("configuration", *streams.STREAMS),
+            "the source's streams are not known, so these are not checked",
+            f"add `connector:` with `command:` or `catalog: catalog.json` to {source.path}",
+            WARNING,
+        )
+    modes = None
+    if destination and context.spec(destination) is not None and (connector := context.connector(destination)):
+        modes = connector.destination_sync_modes
+    for fault in streams.check(configuration, catalog, modes):
+        yield _finding(resource, "catalog", fault)
+    yield from _check_schedule(resource, configuration)
+    yield from _check_namespace(resource, configuration)
+    yield from _check_dead_features(resource, configuration)
+
+
+def _check_schedule(resource: Resource, configuration: dict[str, object]) -> Iterator[Finding]:
+    try:
+        api = schedule.to_api(configuration)
+    except schedule.ScheduleError as error:
+        yield resource.finding("dead-feature", _below_configuration(error.path), error.message, error.fix)
+        return
+    if configuration.get("schedule_type") == "basic" or ("schedule" in configuration and "schedule_type" not in configuration):
+        cron = api.get("cronExpression", "manual")
+        yield resource.finding(
+            "dead-feature",
+            _below_configuration(("schedule_type",)),
+            f"the public API has no basic schedule; this one is sent as cron {cron} (UTC)",
+            "run: airbyte-config-tool import-octavia, which writes it so",
+            WARNING,
+        )
+
+
+def _check_namespace(resource: Resource, configuration: dict[str, object]) -> Iterator[Finding]:
+    definition = configuration.get("namespace_definition")
+    if definition is not None and definition not in _NAMESPACE_DEFINITIONS:
+        yield resource.finding(
+            "spec",
+            _below_configuration(("namespace_definition",)),
+            f"namespace_definition {definition!r} is unknown",
+            "one of: source, destination, custom_format",
+        )
+    status = configuration.get("status", "active")
+    if status not in ("active", "inactive"):
+        yield resource.finding(
+            "dead-feature",
+            _below_configuration(("status",)),
+            f"status {status!r} cannot be set: this tool never deletes",
+            "write active or inactive; delete the connection in Airbyte if that was meant",
+        )
+    preference = configuration.get("non_breaking_schema_updates_behavior", "ignore")
+    behaviours = ("ignore", "disable_connection", "propagate_columns", "propagate_fully")
+    if preference not in behaviours:
+        path = _below_configuration(("non_breaking_schema_updates_behavior",))
+        yield resource.finding("spec", path, f"{preference!r} is unknown", f"one of: {', '.join(behaviours)}")
+
+
+def _check_dead_features(resource: Resource, configuration: dict[str, object]) -> Iterator[Finding]:
+    def report(path: FieldPath, message: str, fix: str, severity: str = WARNING) -> Finding:
+        return resource.finding("dead-feature", _below_configuration(path), message, fix, severity)
+
+    if configuration.get("operations"):
+        yield report(
+            ("operations",),
+            "normalization and custom dbt operations were removed from Airbyte; nothing would transform the data",
+            "delete the block and run dbt after the sync: see the dbt/ folder of source-syfter for Syfter data",
+            "error",
+        )
+    for key, reason in {
+        "skip_reset": "the public API never resets a connection on update",
+        "resource_requirements": "the public API takes no resource requirements here; set them on the server",
+        "schedule": "this form of a schedule is from before schedule_type",
+    }.items():
+        if key in configuration:
+            yield report((key,), f"{key} has no effect: {reason}", "run: airbyte-config-tool import-octavia, which removes it")
+    camel = [key for key in configuration if key != key.lower()]
+    for key in camel:
+        fix = "run: airbyte-config-tool import-octavia, which renames it"
+        yield report((key,), f"{key} is the old camelCase and is not read", fix, "error")
+    for number, stream, config in streams.configured(configuration):
+        if config.get("alias_name") not in (None, "", stream.get("name")):
+            path = (*streams.STREAMS, number, "config", "alias_name")
+            yield report(path, "the public API takes no alias_name: the table keeps the stream's name", "delete alias_name")
+
+
+def _check_definition(context: Context, resource: Resource) -> Iterator[Finding]:
+    """A custom connector is either an image or a manifest, and the manifest is one that the server can take."""
+    configuration = resource.configuration
+    image, tag = configuration.get("docker_repository"), configuration.get("docker_image_tag")
+    if image and not tag:
+        path = _below_configuration(("docker_image_tag",))
+        yield resource.finding("empty-field", path, "docker_image_tag is required but missing", "give the image's tag")
+    if tag and not image:
+        path = _below_configuration(("docker_repository",))
+        yield resource.finding(
+            "empty-field", path, "docker_repository is required but missing", "give the image, without its tag"
+        )
+    if tag == "latest":
+        path = _below_configuration(("docker_image_tag",))
+        fix = "give a version: a change of `latest` is not seen, neither by Airbyte nor by `plan`"
+        yield resource.finding("spec", path, "docker_image_tag is latest", fix, WARNING)
+    if image or tag:
+        return
+    if "connector" not in resource.file.data:
+        fix = "give docker_repository and docker_image_tag, or a `connector:` block whose manifest is uploaded"
+        yield resource.finding("layout", ("configuration",), "neither an image nor a manifest is named", fix)
+        return
+    try:
+        faults = list(manifest_faults(context.manifest(resource)))
+    except ToolError as error:
+        fix = "mend the `connector:` block, or the connector's installation"
+        yield resource.finding("spec", ("connector",), str(error), fix)
+        return
+    for fault in faults:
+        fix = "use the manifest that the connector's `bundle` command writes, or deploy its image with docker_repository"
+        yield resource.finding("spec", ("connector",), fault, fix)
+
+
+def _check_state(resource: Resource) -> Iterator[Finding]:
+    """State files that cannot be trusted: of no known workspace, of another one, or with a hash that gives secrets away."""
+    for path in sorted(resource.folder.glob("state*.yaml")):
+        try:
+            file = YamlFile(path)
+        except ToolError as error:
+            yield Finding(
+                "state", path, 1, "", str(error), "restore the file from git, or delete it: `apply` finds resources by name"
+            )
+            continue
+        fix = "run: airbyte-config-tool import-octavia"
+
+        def report(key: str, message: str, fix: str = fix, file: YamlFile = file) -> Finding:
+            return Finding("state", file.path, file.line((key,)), key, message, fix)
+
+        workspace = str(file.data.get("workspace_id") or "")
+        if path.name == "state.yaml":
+            yield report("resource_id", "this state names no workspace, so it would be used against any (Octavia before 0.39.18)")
+        elif path.name != f"state_{workspace}.yaml":
+            move = f"rename the file to state_{workspace}.yaml, or delete it: `apply` finds resources by name"
+            yield report("workspace_id", f"this state is of workspace {workspace or 'unknown'}, its file name says another", move)
+        if not file.data.get("resource_id"):
+            yield report("resource_id", "resource_id is missing", "delete the file: `apply` finds resources by name")
+        if file.data.get("configuration_hash"):
+            yield report(
+                "configuration_hash",
+                "this is Octavia's plain hash over the secrets: a short secret can be guessed from it",
+                "run: airbyte-config-tool import-octavia, which removes it",
+            )
+
+
+def _check_headers(context: Context) -> Iterator[Finding]:
+    file = context.project.headers
+    if file is None:
+        return
+    headers = file.data.get("headers")
+    if not isinstance(headers, dict):
+        yield Finding(
+            "layout", file.path, 1, "headers", "there is no `headers:` mapping", "write `headers:` with one header per line"
+        )
+        return
+    for key, value in headers.items():
+
+        def report(code: str, message: str, fix: str, key: str = key) -> Finding:
+            return Finding(code, file.path, file.line(("headers", key)), f"headers.{key}", message, fix)
+
+        for name in expand(str(value or ""), context.variables.values).missing:
+            yield report(
+                "unset-variable", f"${{{name}}} has no value", f"set {name} in the environment or in {context.variables.file}"
+            )
+        if not value:
+            yield report("empty-field", f"the header {key} is empty", "give a value, or delete the line")
+        secret = key.lower() in _SECRET_HEADERS or is_secret((key.replace("-", "_"),), {}, spec_known=False)
+        if secret and value and not has_variable(value):
+            context.masker.add(value)
+            yield report("literal-secret", "a secret is written out in the file", "write ${NAME} and set NAME in ~/.octavia")

@@ -1,0 +1,110 @@
+"""What `check`, `plan` and `apply` share: the project, its variables, and each connector asked once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from airbyte_config_tool.connector import Connector
+from airbyte_config_tool.findings import Finding, ToolError
+from airbyte_config_tool.masking import Masker
+from airbyte_config_tool.project import DEFINITION, DESTINATION, SOURCE, Project, Resource
+from airbyte_config_tool.resolve import Resolved, resolve
+from airbyte_config_tool.variables import Variables
+
+Json = dict[str, Any]
+
+# What the tool itself reads. They are secrets too, though no configuration names them.
+_OWN_SECRETS = ("AIRBYTE_CLIENT_SECRET", "AIRBYTE_PASSWORD", "AIRBYTE_STATE_KEY")
+
+
+class Context:
+    """One run over one project. Raises ToolError when the project or `~/.octavia` cannot be read."""
+
+    def __init__(self, root: Path, octavia_file: Path, environ: Mapping[str, str], masker: Masker) -> None:
+        self.root = root
+        self.masker = masker
+        self.variables = Variables.load(octavia_file, environ)
+        for name in _OWN_SECRETS:
+            masker.add(self.variables.get(name))
+        self.project = Project.load(root, self.variables)
+        self.findings: list[Finding] = [*self.variables.findings, *self.project.findings]
+        self._connectors: dict[int, Connector | None] = {}
+        self._resolved: dict[int, Resolved] = {}
+        self._catalogs: dict[int, list[Json] | None] = {}
+        for resource in self.project.of(DEFINITION) + self.project.of(SOURCE) + self.project.of(DESTINATION):
+            self._connectors[id(resource)] = self._make_connector(resource)
+
+    def connector(self, resource: Resource) -> Connector | None:
+        """The connector of an actor: its own block, else that of the definition it names."""
+        own = self._connectors.get(id(resource))
+        definition = resource.links.get(DEFINITION)
+        return own or (self.connector(definition) if definition else None)
+
+    def spec(self, resource: Resource) -> Json | None:
+        """The connector's spec, or None when nothing says where to get it or the getting failed (which is a finding)."""
+        connector = self.connector(resource)
+        return self._ask(resource, "spec", connector.spec) if connector else None
+
+    def resolved(self, resource: Resource) -> Resolved:
+        """The resource's configuration, ready to send."""
+        if id(resource) not in self._resolved:
+            spec = self.spec(resource) if resource.kind in (SOURCE, DESTINATION) else None
+            self._resolved[id(resource)] = resolve(resource.configuration, spec, self.variables, self.masker)
+        return self._resolved[id(resource)]
+
+    def catalog(self, source: Resource) -> list[Json] | None:
+        """The streams of a source, discovered without any secret; None when unknown."""
+        connector = self.connector(source)
+        if id(source) not in self._catalogs:
+            public = self.resolved(source).without_secrets()
+            self._catalogs[id(source)] = self._ask(source, "catalog", lambda: connector.catalog(public)) if connector else None
+        return self._catalogs[id(source)]
+
+    def manifest(self, definition: Resource) -> Json:
+        """The manifest that a definition uploads. Raises ToolError."""
+        return (self.connector(definition) or Connector(definition.folder)).manifest()
+
+    def prefetch(self, manifests: bool) -> None:
+        """Asks the connectors at the same time: each answer is a process of its own that takes a second or more."""
+        with ThreadPoolExecutor(max_workers=4) as pool:
+            jobs = [pool.submit(self.catalog, source) for source in self.project.of(SOURCE)]
+            if manifests:
+                uploads = (d for d in self.project.of(DEFINITION) if not d.configuration.get("docker_repository"))
+                jobs += [pool.submit(self._swallow, d) for d in uploads]
+            for job in jobs:
+                job.result()
+
+    def _swallow(self, definition: Resource) -> None:
+        """Fills the cache; a failure comes up again, with its message, when the manifest is needed."""
+        try:
+            self.manifest(definition)
+        except ToolError:
+            return
+
+    def _ask(self, resource: Resource, code: str, question: Callable[[], Any]) -> Any:
+        try:
+            return question()
+        except ToolError as error:
+            definition = resource.links.get(DEFINITION)
+            owner = resource if "connector" in resource.file.data or definition is None else definition
+            finding = owner.finding(
+                code,
+                ("connector",),
+                self.masker.scrub(str(error)),
+                "mend the `connector:` block, or the connector's installation",
+            )
+            if finding not in self.findings:
+                self.findings.append(finding)
+            return None
+
+    def _make_connector(self, resource: Resource) -> Connector | None:
+        if "connector" not in resource.file.data:
+            return None
+        try:
+            return Connector.from_block(resource.file.data["connector"], resource.folder)
+        except ToolError as error:
+            self.findings.append(resource.finding("layout", ("connector",), str(error), "see `init` for an example"))
+            return None

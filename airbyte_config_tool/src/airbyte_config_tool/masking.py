@@ -1,0 +1,50 @@
+"""Keeps secrets out of everything that is printed. The last line of defence: no message is built from a secret to begin with."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from urllib.parse import quote
+
+MASK = "********"
+# Shorter values are masked only where they stand alone, or the text around them would become unreadable.
+_SHORT = 4
+
+
+class Masker:
+    """Collects secret values and removes them, also in their JSON, URL and base64 forms, from any text."""
+
+    def __init__(self) -> None:
+        self._forms: set[str] = set()
+        self._pattern: re.Pattern[str] | None = None
+
+    def add(self, value: object, *, certain: bool = True) -> None:
+        """Remembers a secret.
+
+        `certain=False` marks a value that came from a variable but sits in no secret field: it is masked only when it is
+        long enough not to be an everyday word or number.
+        """
+        if isinstance(value, bool) or value is None:
+            return
+        text = str(value)
+        if not text.strip() or (not certain and len(text) < 2 * _SHORT):
+            return
+        forms = {text, json.dumps(text)[1:-1], quote(text, safe=""), quote(text)}
+        if len(text) >= _SHORT:
+            forms.add(base64.b64encode(text.encode()).decode().rstrip("="))
+        # A multi-line secret (a private key) is often shown line by line.
+        forms.update(line.strip() for line in text.splitlines() if len(line.strip()) >= 2 * _SHORT)
+        self._forms |= forms
+        self._pattern = None
+
+    def scrub(self, text: str) -> str:
+        """`text` with every remembered secret replaced by asterisks."""
+        if not self._forms:
+            return text
+        if self._pattern is None:
+            longest_first = sorted(self._forms, key=len, reverse=True)
+            self._pattern = re.compile(
+                "|".join(re.escape(f) if len(f) >= _SHORT else rf"(?<!\w){re.escape(f)}(?!\w)" for f in longest_first)
+            )
+        return self._pattern.sub(MASK, text)

@@ -1,0 +1,71 @@
+"""A configuration as it will be sent: variables put in, types as the spec asks, secrets known by their place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from airbyte_config_tool.findings import FieldPath
+from airbyte_config_tool.masking import Masker
+from airbyte_config_tool.specs import coerce, deep_copy, is_secret, leaves, with_value
+from airbyte_config_tool.variables import RUNTIME_TEMPLATES, Variables, expand
+
+Json = dict[str, Any]
+PLACEHOLDER = "placeholder"
+
+
+@dataclass
+class Resolved:
+    """`configuration` is ready to send when `missing` is empty.
+
+    `secrets` holds the values of secret fields, `from_variables` the fields that hold at least one variable (not shown either,
+    because a variable may carry a secret into any field), `literal_secrets` the secret fields written out in the file,
+    `missing` and `kept` the unset variables and the runtime templates by field.
+    """
+
+    configuration: Json
+    secrets: dict[FieldPath, str] = field(default_factory=dict)
+    from_variables: set[FieldPath] = field(default_factory=set)
+    literal_secrets: list[FieldPath] = field(default_factory=list)
+    missing: list[tuple[FieldPath, str]] = field(default_factory=list)
+    kept: list[tuple[FieldPath, str]] = field(default_factory=list)
+
+    def hidden(self, path: FieldPath) -> bool:
+        """True for a field whose value is never shown."""
+        return path in self.secrets or path in self.from_variables
+
+    def without_secrets(self) -> Json:
+        """The configuration with a placeholder for every secret and every unset variable, for `discover`."""
+        public = deep_copy(self.configuration)
+        for path in {*self.secrets, *(path for path, _ in self.missing)}:
+            with_value(public, path, PLACEHOLDER)
+        return public
+
+
+def resolve(configuration: Json, spec: Json | None, variables: Variables, masker: Masker) -> Resolved:
+    """Puts variables into every text of a configuration; every value that they bring is given to the masker."""
+    result = Resolved(deep_copy(configuration))
+    for path, value, _ in list(leaves(None, result.configuration)):
+        if not isinstance(value, str) or "json_schema" in path:
+            continue
+        name = next((str(part) for part in reversed(path) if isinstance(part, str)), "")
+        expanded = expand(value, variables.values, RUNTIME_TEMPLATES.get(name, ()))
+        with_value(result.configuration, path, expanded.text)
+        result.missing += [(path, missing) for missing in expanded.missing]
+        result.kept += [(path, kept) for kept in expanded.kept]
+        if expanded.used:
+            result.from_variables.add(path)
+        for used in expanded.used:
+            masker.add(variables.values[used], certain=False)
+    missing_paths = {path for path, _ in result.missing}
+    for path, value, schema in list(leaves(spec, result.configuration)):
+        if path in result.from_variables and path not in missing_paths and isinstance(value, str):
+            with_value(result.configuration, path, coerce(value, schema))
+        if value in (None, "") or not is_secret(path, schema, spec is not None):
+            continue
+        result.secrets[path] = str(value)
+        if path not in missing_paths:
+            masker.add(value)
+        if path not in result.from_variables and path not in missing_paths:
+            result.literal_secrets.append(path)
+    return result
