@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ import pytest
 import requests
 
 import sandbox
-from sandbox import COLLECTIONS, Recorded, Sandbox, running
+from sandbox import COLLECTIONS, Recorded, Sandbox, canonical, running
+from sandbox.timestamps import iso, parse
 
 ROOT = Path(__file__).parents[1]
 KEY = {"Authorization": f"Api-Key {sandbox.API_KEY}"}
@@ -289,11 +291,135 @@ def test_many_instances_at_once() -> None:
     assert sorted(seen) == list(range(1, 9))
 
 
+def test_small_responses_do_not_wait_for_a_timer(shared: Sandbox) -> None:
+    with requests.Session() as session:
+        times = []
+        for _ in range(10):
+            start = time.monotonic()
+            session.get(shared.url + "/api/articles", params={"limit": 1}, headers=KEY, timeout=10)
+            times.append(time.monotonic() - start)
+    assert min(times[1:]) < 0.03  # Nagle's algorithm against delayed acknowledgement costs 0.04 every time
+
+
 def test_latency_holds_a_response_back() -> None:
     with running(latency=0.2) as box:
         start = time.monotonic()
         assert get(box, "articles").status_code == 200
         assert time.monotonic() - start >= 0.2
+
+
+# -- conventions ----------------------------------------------------------------------------------------------------------
+
+DEFAULTS = {
+    "path_prefix": "api",
+    "api_key_header": "Authorization",
+    "api_key_prefix": "Api-Key ",
+    "records_path": "data",
+    "paging": "offset",
+    "limit_parameter": "limit",
+    "offset_parameter": "offset",
+    "page_parameter": "page",
+    "cursor_parameter": "cursor",
+    "first_page": 1,
+    "cursor_path": "next_cursor",
+    "updated_since_parameter": "updated_since",
+    "id_field": "id",
+    "timestamp_format": "iso8601",
+}
+
+
+class ReadError(Exception):
+    """What the server says is not what the reader expects."""
+
+
+def dig(body: Any, path: str) -> Any:
+    for name in filter(None, path.split(".")):
+        body = body.get(name) if isinstance(body, dict) else None
+    return body
+
+
+def read(box: Sandbox, collection: str, config: dict[str, Any], since: str | None = None) -> Iterator[list[Any]]:
+    """The pages of a collection for a reader that knows the contract and a `conventions` object, and nothing else."""
+    conventions = {**DEFAULTS, **config}
+    assert set(conventions) == set(DEFAULTS)
+    url = "/".join(filter(None, [box.url, conventions["path_prefix"], collection.replace("_", "-")]))
+    headers = {conventions["api_key_header"]: conventions["api_key_prefix"] + sandbox.API_KEY}
+    query: dict[str, Any] = {} if conventions["paging"] == "none" else {conventions["limit_parameter"]: 90}
+    if since and conventions["updated_since_parameter"]:
+        epoch = conventions["timestamp_format"] == "epoch_ms"
+        query[conventions["updated_since_parameter"]] = parse(since) if epoch else since
+    page, offset = conventions["first_page"], 0
+    while True:
+        if conventions["paging"] == "page":
+            query[conventions["page_parameter"]] = page
+        elif conventions["paging"] == "offset":
+            query[conventions["offset_parameter"]] = offset
+        response = requests.get(url, params=query, headers=headers, timeout=10)
+        if response.status_code != 200:
+            raise ReadError(response.text)
+        records = dig(response.json(), conventions["records_path"])
+        if not isinstance(records, list):
+            raise ReadError("no records")
+        if not records:
+            return
+        for record in records:
+            record["id"] = record.pop(conventions["id_field"], None)
+            for name in ("created_at", "updated_at", "published_at"):
+                if conventions["timestamp_format"] == "epoch_ms" and name in record:
+                    record[name] = iso(record[name]) if record[name] is not None else None
+        yield [canonical(record) for record in records if since is None or canonical(record)["updated_at"] >= since]
+        offset, page = offset + len(records), page + 1
+        if conventions["paging"] == "none":
+            return
+        if conventions["paging"] == "cursor":
+            if (cursor := dig(response.json(), conventions["cursor_path"])) is None:
+                return
+            query[conventions["cursor_parameter"]] = cursor
+
+
+def flat(pages: Iterable[list[Any]]) -> list[Any]:
+    return list(itertools.chain.from_iterable(pages))
+
+
+@pytest.mark.parametrize("name", [name for name, variant in sandbox.VARIANTS.items() if not variant.broken])
+def test_a_reader_that_is_told_the_conventions_gets_everything(name: str) -> None:
+    with running(companies=25, conventions=name) as box:
+        box.apply_day()
+        since = "2026-06-01T00:00:00.000Z"
+        for collection in COLLECTIONS:
+            order = -1 if box.variant.newest_first else 1
+            truth = [canonical(record) for record in box.truth(collection)][::order]
+            assert flat(read(box, collection, box.variant.config)) == truth
+            changed = [record for record in truth if record["updated_at"] >= since]
+            assert flat(read(box, collection, box.variant.config, since)) == changed
+
+
+_NEEDED = [
+    name
+    for name, variant in sandbox.VARIANTS.items()
+    # a filter of another name costs an untold reader time, but loses nothing
+    if set(variant.config) - {"updated_since_parameter"} and not variant.broken
+]
+
+
+@pytest.mark.parametrize("name", _NEEDED)
+def test_a_reader_that_is_not_told_fails_or_differs(name: str) -> None:
+    with running(companies=25, conventions=name) as box:
+        truth = [canonical(record) for record in box.truth("company_financials")]
+        try:
+            records = flat(itertools.islice(read(box, "company_financials", {}), 12))
+        except ReadError:
+            return
+        assert records != truth
+
+
+@pytest.mark.parametrize("name", [name for name, variant in sandbox.VARIANTS.items() if variant.broken])
+def test_a_broken_server_gives_a_page_again(name: str) -> None:
+    with running(companies=25, conventions=name) as box:
+        pages = list(itertools.islice(read(box, "company_financials", box.variant.config), 12))
+        assert len(pages) == 12
+        assert pages[-1]
+        assert pages[-1] == pages[-2]
 
 
 # -- the OpenAPI document -------------------------------------------------------------------------------------------------

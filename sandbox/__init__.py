@@ -13,7 +13,7 @@ from sandbox.auth import (
 )
 from sandbox.models import COLLECTIONS
 from sandbox.server import Sandbox, running
-from sandbox.variants import VARIANTS, Variant
+from sandbox.variants import VARIANTS, Variant, canonical
 
 __all__ = [
     "ACCESS_TOKEN",
@@ -29,5 +29,6 @@ __all__ = [
     "Recorded",
     "Sandbox",
     "Variant",
+    "canonical",
     "running",
 ]

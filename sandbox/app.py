@@ -123,7 +123,12 @@ def _lister(state: State, collection: str) -> Callable[[Request], Any]:
                 offset = view.before(after + 1)
             if variant.clamps_offset and offset >= view.total:
                 offset = max(0, (view.total - 1) // limit * limit)
-            records, total = view.page(offset, limit), view.total
+            total = view.total
+            if variant.newest_first:
+                end = max(0, total - offset)
+                records = view.page(max(0, end - limit), min(limit, end))[::-1]
+            else:
+                records = view.page(offset, limit)
         cursor = None
         if variant.paging == "cursor" and offset + len(records) < total:
             cursor = base64.urlsafe_b64encode(b"after:%d" % records[-1]["id"]).decode()
@@ -136,13 +141,7 @@ def _lister(state: State, collection: str) -> Callable[[Request], Any]:
 
 def _window(variant: Variant, query: dict[str, str]) -> tuple[int, int, int | None, int | None]:
     """What a list request asks for: limit, offset, the id to go on after, milliseconds to go back to."""
-    largest = variant.page_cap or MAX_LIMIT
-    limit = _integer(query, variant.limit_parameter, min(DEFAULT_LIMIT, largest))
-    if limit < 1 or (limit > largest and not variant.page_cap):
-        raise RefusedError(400, f"{variant.limit_parameter} must be between 1 and {largest}, not {limit}")
-    limit = min(limit, largest)
-    if variant.fixed_page:
-        limit = variant.fixed_page
+    limit = _limit(variant, query)
     after = None
     offset = 0
     if variant.paging == "offset":
@@ -158,8 +157,6 @@ def _window(variant: Variant, query: dict[str, str]) -> tuple[int, int, int | No
         raise RefusedError(
             400, f"{variant.offset_parameter if variant.paging == 'offset' else variant.page_parameter} is too small"
         )
-    if variant.paging == "none" or variant.ignores_limit:
-        limit = 2**62
     if variant.ignores_offset:
         offset, after = 0, None
     since = None
@@ -170,6 +167,18 @@ def _window(variant: Variant, query: dict[str, str]) -> tuple[int, int, int | No
         except ValueError:
             raise RefusedError(400, f"{variant.updated_since_parameter} is not a timestamp: {text}") from None
     return limit, offset, after, since
+
+
+def _limit(variant: Variant, query: dict[str, str]) -> int:
+    if variant.paging == "none" or variant.ignores_limit:
+        return 2**62
+    if variant.fixed_page:
+        return variant.fixed_page
+    largest = variant.page_cap or MAX_LIMIT
+    limit = _integer(query, variant.limit_parameter, DEFAULT_LIMIT)
+    if limit < 1 or (limit > largest and not variant.page_cap):
+        raise RefusedError(400, f"{variant.limit_parameter} must be between 1 and {largest}, not {limit}")
+    return min(limit, largest)
 
 
 def _integer(query: dict[str, str], name: str, default: int) -> int:

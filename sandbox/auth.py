@@ -9,12 +9,12 @@ from typing import Any
 from urllib.parse import parse_qs
 
 API_KEY = "syfter-sandbox-key-0001"
-ACCESS_TOKEN = "syfter-sandbox-token-0001"  # noqa: S105
+ACCESS_TOKEN = "syfter-sandbox-token-0001"
 USERNAME = "sandbox-user-0001"
-PASSWORD = "sandbox-password-0001"  # noqa: S105
+PASSWORD = "sandbox-password-0001"
 CLIENT_ID = "sandbox-client-0001"
-CLIENT_SECRET = "sandbox-secret-0001"  # noqa: S105
-TOKEN_PATH = "/oauth/token"  # noqa: S105
+CLIENT_SECRET = "sandbox-secret-0001"
+TOKEN_PATH = "/oauth/token"
 
 AUTH_TYPES = ("api_key", "bearer", "basic", "oauth2_client_credentials")
 

@@ -158,7 +158,7 @@ class Schedule:
     SIZE = 1024
 
     def __init__(self, seed: int, collection: str) -> None:
-        random = Random(f"{seed}:schedule:{collection}")  # noqa: S311
+        random = Random(f"{seed}:schedule:{collection}")
         step = (BASE_END - BASE_START) // self.SIZE
         self.times = [BASE_START + place * step + random.randrange(step // 2) for place in range(self.SIZE)]
         random.shuffle(self.times)
@@ -212,7 +212,7 @@ class Layout:
     """What hangs off each company of a block: for each collection, one tuple of slots per company."""
 
     def __init__(self, seed: int) -> None:
-        random = Random(f"{seed}:layout")  # noqa: S311
+        random = Random(f"{seed}:layout")
         self.slots: dict[str, list[tuple[Any, ...]]] = {}
         self._ends: dict[str, list[int]] = {}
         rows = [self._company(random, number) for number in range(BLOCK)]

@@ -153,7 +153,7 @@ class Dataset:
     def apply_day(self) -> dict[str, dict[str, int]]:
         """A day's worth of changes: updates and new rows in every collection, dated on the next day. Returns the counts."""
         with self.lock:
-            random = Random(f"{self.seed}:day:{self.day}")  # noqa: S311
+            random = Random(f"{self.seed}:day:{self.day}")
             midnight = BASE_END + self.day * DAY
             counts = {collection: self._change(collection, random, midnight) for collection in COLLECTIONS}
             self.day += 1

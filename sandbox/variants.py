@@ -54,8 +54,15 @@ class Variant:
     ignores_updated_since: bool = False
     strict: bool = False
     """Refuses query parameters that it does not know with 400."""
+    newest_first: bool = False
+    """Lists by descending id."""
     clock: str = "milliseconds"
-    """Written form of ISO 8601 timestamps: milliseconds, seconds, microseconds, offset."""
+    """Written form of ISO 8601 timestamps: milliseconds, seconds, microseconds, utc_offset, summer_offset."""
+    has_total: bool = True
+    omits_nulls: bool = False
+    """Leaves fields without a value out of a record."""
+    extra_fields: bool = False
+    """Adds fields that the contract does not know."""
     broken: bool = False
     """No connector can read this completely; a good one says so."""
 
@@ -85,11 +92,15 @@ class Variant:
     def writer(self) -> Callable[[Json], Json] | None:
         """Puts a record into this variant's form; None if that is the contract's form."""
         stamp = _CLOCKS["epoch" if self.timestamp_format == "epoch_ms" else self.clock]
-        if stamp is None and self.id_field == "id":
+        if stamp is None and self.id_field == "id" and not self.omits_nulls and not self.extra_fields:
             return None
 
         def write(record: Json) -> Json:
-            record = {self.id_field if name == "id" else name: value for name, value in record.items()}
+            record = {
+                self.id_field if name == "id" else name: value
+                for name, value in self._with_extras(record).items()
+                if not (self.omits_nulls and value is None)
+            }
             for name in TIMESTAMP_FIELDS:
                 text = record.get(name)
                 if stamp and isinstance(text, str):
@@ -99,9 +110,13 @@ class Variant:
 
         return write
 
+    def _with_extras(self, record: Json) -> Json:
+        return {**record, "tenant": "demo", "links": {"self": f"/records/{record['id']}"}} if self.extra_fields else record
+
     def truth(self, record: Json) -> Json:
-        """What a reader can know of a record: the record, less what this variant's timestamps cut off."""
-        if self.timestamp_format != "iso8601" or self.clock != "seconds":
+        """A record as a reader of this variant should emit it: in the contract's form, less what its timestamps cut off."""
+        record = self._with_extras(record)
+        if self.clock != "seconds":
             return record
         return {
             name: f"{value[:-4]}000Z" if name in TIMESTAMP_FIELDS and isinstance(value, str) and value.endswith("Z") else value
@@ -119,7 +134,7 @@ class Variant:
         if not self.records_path:
             return records
         *path, last = self.records_path.split(".")
-        inner: Json = {last: records, "total": total}
+        inner: Json = {last: records, "total": total} if self.has_total else {last: records}
         body = inner
         for name in reversed(path):
             body = {name: body}
@@ -156,7 +171,104 @@ _CLOCKS: dict[str, Callable[[int], str | int] | None] = {
     "seconds": lambda ms: iso(ms)[:-5] + "Z",
     # digits beyond the millisecond that are not zero, so that a reader that rounds shows
     "microseconds": lambda ms: f"{iso(ms)[:-1]}{ms % 899 + 100}Z",
-    "offset": lambda ms: iso(ms + 3600 * SECOND)[:-1] + "+01:00",
+    "utc_offset": lambda ms: iso(ms)[:-1] + "+00:00",
+    "summer_offset": lambda ms: iso(ms + 3600 * SECOND)[:-1] + "+01:00",
 }
 
-VARIANTS = {variant.name: variant for variant in (Variant("default", "the contract as it is"),)}
+_PER_PAGE: Json = {"paging": "page", "limit_parameter": "per_page", "page_parameter": "page_number"}
+_AFTER: Json = {"paging": "cursor", "cursor_path": "paging.next", "cursor_parameter": "after"}
+_DOCUMENT_STORE: Json = {
+    "id_field": "_id",
+    "timestamp_format": "epoch_ms",
+    "paging": "page",
+    "first_page": 0,
+    "records_path": "docs",
+    "updated_since_parameter": "",
+}
+_GATEWAY: Json = {
+    "path_prefix": "company-data/v2",
+    "api_key_header": "X-API-Key",
+    "api_key_prefix": "",
+    "records_path": "",
+    "strict": True,
+    "page_cap": 60,
+}
+_MODERN: Json = {
+    "paging": "cursor",
+    "records_path": "result.records",
+    "cursor_path": "result.next",
+    "updated_since_parameter": "modified_since",
+    "timestamp_format": "epoch_ms",
+    "limit_parameter": "first",
+}
+
+VARIANTS = {
+    variant.name: variant
+    for variant in (
+        Variant("default", "the contract as it is"),
+        # envelopes
+        Variant("items", "records under `items`", records_path="items"),
+        Variant("nested", "records under `result.items`", records_path="result.items"),
+        Variant("bare-array", "the body is the array of records", records_path=""),
+        Variant("no-total", "the envelope holds nothing but the records", has_total=False),
+        # paging
+        Variant("pages", "page numbers from 1", paging="page"),
+        Variant("pages-from-zero", "page numbers from 0", paging="page", first_page=0),
+        Variant("per-page", "page numbers, with `per_page` and `page_number`", **_PER_PAGE),
+        Variant("skip-take", "`take` and `skip` for limit and offset", limit_parameter="take", offset_parameter="skip"),
+        Variant("cursor", "a `next_cursor` that leads to the next page", paging="cursor"),
+        Variant("cursor-nested", "`paging.next`, sent back as `after`", **_AFTER),
+        Variant("no-paging", "everything in one response", paging="none"),
+        Variant("capped", "never more than 50 records a page, without saying so", page_cap=50),
+        Variant("fixed-pages", "always 40 records a page, whatever `limit` says", fixed_page=40),
+        Variant("ignores-limit", "everything from the offset on, whatever `limit` says", ignores_limit=True),
+        Variant("newest-first", "lists by descending id", newest_first=True),
+        # filter
+        Variant("ignores-updated-since", "takes `updated_since` and filters nothing", ignores_updated_since=True),
+        Variant("modified-after", "the filter is called `modified_after`", updated_since_parameter="modified_after"),
+        Variant("strict", "refuses query parameters outside the contract with 400", strict=True),
+        Variant("strict-no-filter", "refuses `updated_since` too", strict=True, updated_since_parameter=""),
+        # records
+        Variant("mongo-id", "the key of a record is `_id`", id_field="_id"),
+        Variant("epoch", "timestamps are epoch milliseconds", timestamp_format="epoch_ms"),
+        Variant("seconds", "timestamps without a fraction", clock="seconds"),
+        Variant("microseconds", "timestamps with six digits of fraction", clock="microseconds"),
+        Variant("utc-offset", "timestamps end in +00:00", clock="utc_offset"),
+        Variant("summer-offset", "timestamps in British summer time, +01:00", clock="summer_offset"),
+        Variant("sparse", "fields without a value are left out", omits_nulls=True),
+        Variant("extra-fields", "records hold fields that the contract does not know", extra_fields=True),
+        # address and key
+        Variant("v1", "paths begin with /v1", path_prefix="v1"),
+        Variant("no-prefix", "paths begin with the collection", path_prefix=""),
+        Variant("gateway", "paths begin with /gateway/syfter/api", path_prefix="gateway/syfter/api"),
+        Variant("x-api-key", "the key is the whole of the header X-API-Key", api_key_header="X-API-Key", api_key_prefix=""),
+        Variant("token-key", "the key follows the word Token", api_key_prefix="Token "),
+        # several at once
+        Variant("document-store", "_id, epoch timestamps, page numbers from 0, `docs`, no filter", **_DOCUMENT_STORE),
+        Variant("behind-a-gateway", "own prefix and key header, bare array, strict, 60 a page", **_GATEWAY),
+        Variant("cursor-modern", "cursor, `result.records`, `modified_since` in epoch milliseconds", **_MODERN),
+        # not readable
+        Variant("ignores-offset", "gives the first page for ever (broken)", ignores_offset=True, broken=True),
+        Variant("ignores-page", "gives page 1 for ever (broken)", paging="page", ignores_offset=True, broken=True),
+        Variant("ignores-cursor", "gives the first page for ever (broken)", paging="cursor", ignores_offset=True, broken=True),
+        Variant("clamps-offset", "gives the last page again beyond the end (broken)", clamps_offset=True, broken=True),
+    )
+}
+"""All variants by name."""
+
+
+def canonical(record: Json) -> Json:
+    """A record for comparison: without top-level nulls (null and absent are the same), timestamps in the contract's form."""
+    return {
+        name: iso(parse(value)) if name in TIMESTAMP_FIELDS and isinstance(value, str) and _is_time(value) else value
+        for name, value in record.items()
+        if value is not None
+    }
+
+
+def _is_time(text: str) -> bool:
+    try:
+        parse(text)
+    except ValueError:
+        return False
+    return True
