@@ -1,0 +1,11 @@
+select
+    {{ syfter.read_column('case_name', 'name') }} as case_name,
+    id,
+    company_id,
+    {{ syfter.read_column('source', 'name') }} as source,
+    year,
+    revenue,
+    profit,
+    currency,
+    updated_at
+from {{ ref('case_rows') }}

@@ -1,0 +1,4 @@
+{{ mart_as_expected(
+    'article_companies',
+    ['article_id', 'company_id']
+) }}

@@ -1,0 +1,4 @@
+{{ mart_as_expected(
+    'articles',
+    ['article_id', 'published_at']
+) }}

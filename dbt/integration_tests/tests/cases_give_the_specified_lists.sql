@@ -1,0 +1,1 @@
+{{ differences(ref('case_resolved_lists'), ref('case_expected_lists'), ['case_name', 'id']) }}

@@ -1,0 +1,6 @@
+{{ syfter.stage('company_employees', 'company_employee_id', {
+    'company_id': 'integer',
+    'source': 'name',
+    'name': 'text',
+    'job_title': 'text'
+}) }}
