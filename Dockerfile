@@ -13,7 +13,8 @@ COPY pyproject.toml README.md LICENSE ./
 COPY source_syfter source_syfter
 # Test suites that libraries ship are a tenth of the image. The root is read-only at run time, so bytecode is made here:
 # without it every command starts two seconds later.
-RUN pip --python /opt/source-syfter/bin/python install --no-cache-dir --no-compile --no-deps --no-build-isolation . \
+RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist . \
+ && pip --python /opt/source-syfter/bin/python install --no-cache-dir --no-compile --no-deps dist/*.whl \
  && find /opt/source-syfter/lib -type d -name tests -prune -exec rm -rf {} + \
  && /opt/source-syfter/bin/python -m compileall -q -j 0 /opt/source-syfter/lib
 
