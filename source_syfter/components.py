@@ -1,0 +1,399 @@
+"""The parts that the manifest cannot express, on the CDK's public extension points. The manifest says why each is needed."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import random
+from dataclasses import InitVar, dataclass, field
+from typing import Any, Iterable, Mapping, Optional, Sequence, Union
+from urllib.parse import urlsplit
+
+import orjson
+import requests
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor as BaseRecordExtractor
+from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilter
+from airbyte_cdk.sources.declarative.extractors.record_selector import extracted_record_count
+from airbyte_cdk.sources.declarative.requesters.error_handlers.default_error_handler import DefaultErrorHandler
+from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination_strategy import PaginationStrategy
+from airbyte_cdk.sources.declarative.transformations import RecordTransformation
+from airbyte_cdk.sources.streams.http.error_handlers import BackoffStrategy
+from airbyte_cdk.sources.streams.http.error_handlers.response_models import ErrorResolution, ResponseAction
+from airbyte_cdk.sources.types import Config, Record, StreamSlice, StreamState
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_syfter.diagnosis import NO_ANSWER, config_error, explain, own_words
+from source_syfter.notes import notes_of
+from source_syfter.timestamps import EPOCH, epoch_ms_to_iso, http_date, now, parse
+
+# What one component leaves on a response (or exception) for the next: it is handled by one thread from end to end.
+_PAGE = "_syfter_page"
+_RESOLUTION = "_syfter_resolution"
+_REFRESHED = "_syfter_refreshed"
+
+# Seconds; the contract of `Backoff`.
+LONGEST_WAIT = 600.0
+LONGEST_BACKOFF = 60.0
+LONGEST_DATED_WAIT = 60.0
+
+
+@dataclass
+class Page:
+    """What a page says beside its records: `body` as sent, and how many records it held."""
+
+    body: Any
+    count: int
+
+
+@dataclass
+class RecordExtractor(BaseRecordExtractor):
+    """Takes the records out of a response, and refuses what is not the known envelope.
+
+    `records_path`: dotted path to the array of records; empty: the body is the array. `id_field`: the record's key.
+    Raises a config error for a body that is not JSON, a path that does not lead to an array of objects, and for a page
+    that came before: a server that ignores the paging parameter would be read for ever.
+    """
+
+    config: Config
+    parameters: InitVar[Mapping[str, Any]]
+    records_path: str = "data"
+    id_field: str = "id"
+    _seen: set[bytes] = field(init=False, repr=False, default_factory=set)
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        self._stream = str(parameters.get("name", "records"))
+        self._path = self.records_path.split(".") if self.records_path else []
+
+    def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
+        notes_of(self.config).answered(self._stream, response.headers.get("Date"))
+        try:
+            body = orjson.loads(response.content)
+        except ValueError:
+            raise config_error(
+                f"{self._stream}: the instance answered with {_kind_of_text(response)} instead of JSON. Check that the host is "
+                "the address of the instance itself and not of a sign-in or status page, and that the path prefix "
+                "(conventions.path_prefix) is right; records are expected under conventions.records_path. [not-json]"
+            ) from None
+        records = body
+        for key in self._path:
+            records = records.get(key) if isinstance(records, dict) else None
+        if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+            raise config_error(
+                f"{self._stream}: no array of records {self._where()} in the answer, which is {_shape(body)}. Set "
+                "conventions.records_path to the path of the records (empty if the body itself is the array). [unknown-envelope]"
+            )
+        if records:
+            self._refuse_repeated(records)
+        setattr(response, _PAGE, Page(body=body, count=len(records)))
+        return records
+
+    def _where(self) -> str:
+        return f'under "{self.records_path}"' if self._path else "as the body itself"
+
+    def _refuse_repeated(self, records: Sequence[Mapping[str, Any]]) -> None:
+        ids = [record.get(self.id_field) for record in records]
+        # Records without the key are compared as a whole: a wrong `id_field` must not look like a repeated page.
+        digest = hashlib.blake2b(orjson.dumps(records if None in ids else ids), digest_size=16).digest()
+        if digest in self._seen:
+            raise config_error(
+                f"{self._stream}: the instance gave the same page of {len(records)} records twice, so it ignores the paging "
+                "parameter or repeats its last page. Set conventions.paging (and the parameter's name) to how this instance "
+                'pages; "none" if it gives everything at once. [repeated-page]'
+            )
+        self._seen.add(digest)
+
+
+def _kind_of_text(response: requests.Response) -> str:
+    if not response.content.strip():
+        return f"an empty body ({response.status_code})"
+    if "html" in response.headers.get("Content-Type", "") or response.content.lstrip()[:1] == b"<":
+        return "a web page"
+    return "text that is cut off or"
+
+
+def _shape(body: Any) -> str:
+    """Names the shape of a body without its values: keys come from the API, values are licensed data."""
+    if isinstance(body, dict):
+        keys = [key[:40] for key in list(body)[:8]]
+        return f"an object with the keys {', '.join(keys)}" if keys else "an empty object"
+    if isinstance(body, list):
+        return "an array"
+    return {str: "a string", bool: "a boolean", type(None): "null"}.get(type(body), "a number")
+
+
+@dataclass
+class UpdatedSince(RecordFilter):
+    """Lets through records whose `cursor_field` is at or after the start of the slice; those without a readable one, always."""
+
+    config: Config
+    parameters: InitVar[Mapping[str, Any]]
+    condition: str = ""
+    cursor_field: str = "updated_at"
+
+    def filter_records(
+        self,
+        records: Iterable[Mapping[str, Any]],
+        stream_state: StreamState,
+        stream_slice: Optional[StreamSlice] = None,
+        next_page_token: Optional[Mapping[str, Any]] = None,
+    ) -> Iterable[Mapping[str, Any]]:
+        start = stream_slice.get("start_time") if stream_slice else None
+        if not start or start <= EPOCH:
+            yield from records
+            return
+        bound = parse(start)
+        for record in records:
+            value = record.get(self.cursor_field)
+            # The usual form sorts as text; everything else is parsed, which costs twenty times as much.
+            if type(value) is str and len(value) == 24 and value[-1] == "Z":
+                if value >= start:
+                    yield record
+            else:
+                moment = parse(value)
+                if moment is None or bound is None or moment >= bound:
+                    yield record
+
+
+@dataclass
+class OffsetUntilEmpty(PaginationStrategy):
+    """Counts records until a page is empty.
+
+    A read of changes (`updated_since` sent) that fits on its first page ends there if `total` says that this is all: a run
+    without changes then costs one request. Everywhere else `total` is not trusted to end a list.
+    """
+
+    config: Config
+    parameters: InitVar[Mapping[str, Any]]
+    since_parameter: str = "updated_since"
+
+    @property
+    def initial_token(self) -> Optional[Any]:
+        return None
+
+    def next_page_token(
+        self,
+        response: requests.Response,
+        last_page_size: int,
+        last_record: Optional[Record],
+        last_page_token_value: Optional[Any] = None,
+    ) -> Optional[Any]:
+        count = extracted_record_count(response, default=last_page_size)
+        if count == 0:
+            return None
+        if last_page_token_value is None and self._is_all(response, count):
+            return None
+        return (last_page_token_value or 0) + count
+
+    def _is_all(self, response: requests.Response, count: int) -> bool:
+        page: Optional[Page] = getattr(response, _PAGE, None)
+        total = page.body.get("total") if page and isinstance(page.body, dict) else None
+        query = urlsplit(response.request.url or "").query
+        asked_for_changes = bool(self.since_parameter) and f"{self.since_parameter}=" in query
+        return asked_for_changes and type(total) is int and total == count < int(self.config.get("page_size") or 100)
+
+    def get_page_size(self) -> Optional[int]:
+        return None
+
+
+@dataclass
+class NextToken(PaginationStrategy):
+    """Follows the token at `token_path` (dotted) of the body until it is absent, null or empty. Tokens stay as sent."""
+
+    config: Config
+    parameters: InitVar[Mapping[str, Any]]
+    token_path: str = "next_cursor"
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        self._stream = str(parameters.get("name", "records"))
+
+    @property
+    def initial_token(self) -> Optional[Any]:
+        return None
+
+    def next_page_token(
+        self,
+        response: requests.Response,
+        last_page_size: int,
+        last_record: Optional[Record],
+        last_page_token_value: Optional[Any] = None,
+    ) -> Optional[Any]:
+        page: Optional[Page] = getattr(response, _PAGE, None)
+        token = page.body if page else None
+        for key in self.token_path.split("."):
+            token = token.get(key) if isinstance(token, dict) else None
+        if token is None or token == "" or token is False:
+            return None
+        if token == last_page_token_value or isinstance(token, (dict, list)):
+            raise config_error(
+                f'{self._stream}: the token at "{self.token_path}" does not lead to a next page. Set conventions.cursor_path and '
+                "conventions.cursor_parameter to how this instance pages, or another conventions.paging. [repeated-page]"
+            )
+        return str(token)
+
+    def get_page_size(self) -> Optional[int]:
+        return None
+
+
+@dataclass
+class RenameId(RecordTransformation):
+    """Moves the record's own key, `id_field`, to `id`."""
+
+    config: Config
+    parameters: InitVar[Mapping[str, Any]]
+    id_field: str = "_id"
+
+    def transform(
+        self,
+        record: dict[str, Any],
+        config: Optional[Config] = None,
+        stream_state: Optional[StreamState] = None,
+        stream_slice: Optional[StreamSlice] = None,
+    ) -> None:
+        if self.id_field in record:
+            record["id"] = record.pop(self.id_field)
+
+
+@dataclass
+class EpochToIso(RecordTransformation):
+    """Turns the epoch milliseconds of `fields` into ISO 8601 with milliseconds. What is not a number of that kind stays."""
+
+    config: Config
+    parameters: InitVar[Mapping[str, Any]]
+    fields: list[str] = field(default_factory=list)
+
+    def transform(
+        self,
+        record: dict[str, Any],
+        config: Optional[Config] = None,
+        stream_state: Optional[StreamState] = None,
+        stream_slice: Optional[StreamSlice] = None,
+    ) -> None:
+        for name in self.fields:
+            if name in record:
+                record[name] = epoch_ms_to_iso(record[name])
+
+
+@dataclass
+class ErrorHandler(DefaultErrorHandler):
+    """The response filters of the manifest, and what they cannot do.
+
+    Adds the API's own words to a refusal, names the cause of a request that got no answer, gives statuses that no filter
+    names the action of their class, and fails a request whose token was refused again after it was renewed.
+    """
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        super().__post_init__(parameters)
+        self._stream = str(parameters.get("name", "records"))
+
+    def interpret_response(
+        self, response_or_exception: Optional[Union[requests.Response, Exception]]
+    ) -> ErrorResolution:
+        if isinstance(response_or_exception, requests.Response):
+            resolution = self._of_response(response_or_exception)
+        else:
+            resolution = explain(self._stream, response_or_exception)
+        setattr(response_or_exception, _RESOLUTION, resolution)
+        return resolution
+
+    def _of_response(self, response: requests.Response) -> ErrorResolution:
+        matches = (response_filter.matches(response) for response_filter in self.response_filters or [])
+        found = next((match for match in matches if match), None)
+        if found is None and response.ok:
+            return ErrorResolution(ResponseAction.SUCCESS)
+        if found is None:
+            message = f"{self._stream}: the instance answered with status {response.status_code}. [request-refused]"
+            action = ResponseAction.RETRY if response.status_code >= 500 else ResponseAction.FAIL
+            found = ErrorResolution(action, FailureType.config_error, message)
+        if found.response_action is ResponseAction.REFRESH_TOKEN_THEN_RETRY:
+            if getattr(response.request, _REFRESHED, False):
+                found = ErrorResolution(ResponseAction.FAIL, FailureType.config_error, found.error_message)
+            setattr(response.request, _REFRESHED, True)
+        elif found.response_action is not ResponseAction.FAIL:
+            found.failure_type = FailureType.transient_error
+        found.error_message = " ".join(filter(None, [found.error_message, own_words(response)]))
+        return found
+
+
+@dataclass
+class Backoff(BackoffStrategy):
+    """How long to wait before a request is tried again, in seconds.
+
+    What the server says counts up to ten minutes: `Retry-After` in seconds, then `X-RateLimit-Reset` or `RateLimit-Reset` in
+    seconds or, above 10^9, as an instant. A longer wait fails as transient. A date in `Retry-After` counts up to a minute.
+    Zero, negative, past and unreadable values count as nothing said: then the wait doubles from two seconds to a minute,
+    with jitter. Raises the error that `ErrorHandler` found when the tries for its condition are used up.
+    """
+
+    config: Config
+    parameters: InitVar[Mapping[str, Any]]
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        self._stream = str(parameters.get("name", "records"))
+
+    def backoff_time(
+        self,
+        response_or_exception: Optional[Union[requests.Response, requests.RequestException]],
+        attempt_count: int,
+    ) -> Optional[float]:
+        told = None
+        if isinstance(response_or_exception, requests.Response):
+            told = told_wait(response_or_exception.headers)
+        longest = 5.0 if self.config.get("impatient") else LONGEST_WAIT
+        if told is not None and told > longest:
+            raise _transient(
+                f"{self._stream}: the instance asks to wait {told:.0f} seconds before the next request, longer than the "
+                f"{longest:.0f} seconds that this connector waits. Try again after that time. [long-wait]"
+            )
+        if attempt_count > self._retries(response_or_exception):
+            resolution: ErrorResolution = getattr(response_or_exception, _RESOLUTION)
+            # Once one stream has tried in vain, the others give up at once: a silent server ends a read of all streams
+            # within four minutes (test_a_server_that_never_answers).
+            notes_of(self.config).silent = NO_ANSWER in (resolution.error_message or "")
+            raise AirbyteTracedException(
+                message=resolution.error_message,
+                internal_message=resolution.error_message,
+                failure_type=resolution.failure_type or FailureType.transient_error,
+            )
+        if told is not None:
+            return told
+        # The CDK adds a second to each wait.
+        return min(2.0**attempt_count, LONGEST_BACKOFF) * random.uniform(0.5, 1.0)
+
+    def _retries(self, response_or_exception: Optional[Union[requests.Response, requests.RequestException]]) -> int:
+        """Retries by condition: a rate limit passes by waiting, a time-out costs half a minute each time."""
+        if self.config.get("impatient"):
+            return 0 if isinstance(response_or_exception, requests.Timeout) else 1
+        if isinstance(response_or_exception, requests.Response):
+            return 9 if response_or_exception.status_code == 429 else 5
+        return 0 if notes_of(self.config).silent else 2
+
+
+def _transient(message: str) -> AirbyteTracedException:
+    return AirbyteTracedException(message=message, internal_message=message, failure_type=FailureType.transient_error)
+
+
+def told_wait(headers: Mapping[str, str]) -> Optional[float]:
+    """Seconds that the headers of a response ask to wait, or None if they say nothing that can be followed."""
+    retry_after = headers.get("Retry-After")
+    if retry_after:
+        seconds = _seconds(retry_after)
+        if seconds is None:
+            until = http_date(retry_after)
+            seconds = (until - now()).total_seconds() if until else 0.0
+            seconds = seconds if seconds <= LONGEST_DATED_WAIT else 0.0
+        return seconds if seconds > 0 else None
+    for name in ("X-RateLimit-Reset", "RateLimit-Reset"):
+        seconds = _seconds(headers.get(name) or "")
+        if seconds is not None:
+            seconds = seconds - now().timestamp() if seconds > 1e9 else seconds
+            return seconds if seconds > 0 else None
+    return None
+
+
+def _seconds(text: str) -> Optional[float]:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

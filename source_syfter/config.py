@@ -1,0 +1,174 @@
+"""What the user typed, checked and normalised."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any, Iterator, Mapping, Optional
+from urllib.parse import urlsplit, urlunsplit
+
+import jsonschema
+
+from source_syfter.diagnosis import config_error
+from source_syfter.timestamps import parse, to_iso
+
+DEFAULT_HOST = "https://app.syfter.ai"
+
+# Fields in which an empty text says something, as opposed to a form field that was left empty.
+_EMPTY_MEANS_SOMETHING = {
+    "conventions.path_prefix",
+    "conventions.records_path",
+    "conventions.api_key_prefix",
+    "conventions.limit_parameter",
+    "conventions.updated_since_parameter",
+}
+# How a form, which drops empty texts, can say "empty".
+_EMPTY_WORDS = {
+    "conventions.path_prefix": "/",
+    "conventions.records_path": ".",
+    "conventions.api_key_prefix": "none",
+    "conventions.updated_since_parameter": "none",
+    "conventions.limit_parameter": "none",
+}
+
+
+def checked(config: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The config with empty fields left out, addresses and dates in one form; `spec`: the connection specification.
+
+    Raises a config error that names the field, and never shows the value of a secret.
+    """
+    if not isinstance(config, Mapping):
+        raise config_error("The configuration is not a JSON object. [invalid-config]")
+    clean: dict[str, Any] = _without_empty(config)
+    for problem in _schema_problems(clean, spec):
+        raise config_error(f"{problem} [invalid-config]")
+    insecure = bool(clean.get("allow_insecure_http"))
+    clean["host"] = _address("Host", clean.get("host", DEFAULT_HOST), insecure)
+    clean["credentials"] = _credentials(clean["credentials"], insecure)
+    if "start_date" in clean:
+        start = parse(clean["start_date"])
+        if start is None:
+            raise config_error(f'Start date: "{clean["start_date"]}" is not a date. Write it as 2024-01-31. [invalid-config]')
+        clean["start_date"] = to_iso(start)
+    return clean
+
+
+def is_loopback(hostname: str) -> bool:
+    """Whether `hostname` is this machine itself, to which plain http does no harm."""
+    try:
+        return ipaddress.ip_address(hostname).is_loopback
+    except ValueError:
+        return hostname == "localhost"
+
+
+def _without_empty(value: Any, path: str = "") -> Any:
+    if isinstance(value, Mapping):
+        cleaned = {key: _without_empty(item, f"{path}.{key}".lstrip(".")) for key, item in value.items()}
+        return {
+            key: item
+            for key, item in cleaned.items()
+            if item is not None and (item != "" or f"{path}.{key}".lstrip(".") in _EMPTY_MEANS_SOMETHING or path == "credentials")
+        }
+    if isinstance(value, list):
+        return [_without_empty(item, f"{path}[]") for item in value]
+    if isinstance(value, str) and path.startswith(("conventions.", "additional_collections")):
+        text = value if path == "conventions.api_key_prefix" else value.strip()
+        return "" if text == _EMPTY_WORDS.get(path) else text
+    return value.strip() if isinstance(value, str) and path in ("host", "start_date") else value
+
+
+def _schema_problems(config: Mapping[str, Any], spec: Mapping[str, Any]) -> Iterator[str]:
+    """One sentence per fault, most outward first. A `oneOf` is judged by the branch that its constant selects."""
+    for error in jsonschema.Draft7Validator(spec).iter_errors(config):
+        if error.validator == "oneOf":
+            yield from _branch_problems(error)
+        else:
+            yield _sentence(error, spec)
+
+
+def _branch_problems(error: jsonschema.ValidationError) -> Iterator[str]:
+    branches = {branch["properties"]["auth_type"]["const"]: branch for branch in error.validator_value}
+    chosen = error.instance.get("auth_type") if isinstance(error.instance, dict) else None
+    if not isinstance(chosen, str) or chosen not in branches:
+        yield f'Authentication: choose a scheme (credentials.auth_type), one of {", ".join(branches)}.'
+        return
+    for fault in jsonschema.Draft7Validator(branches[chosen]).iter_errors(error.instance):
+        yield _sentence(fault, branches[chosen], prefix="Authentication: ")
+
+
+def _sentence(error: jsonschema.ValidationError, schema: Mapping[str, Any], prefix: str = "") -> str:
+    path = list(error.absolute_path)
+    field = _schema_at(schema, path)
+    title = prefix + (field.get("title") or ".".join(map(str, path)) or "The configuration")
+    shown = "" if field.get("airbyte_secret") or not isinstance(error.instance, (str, int, float)) else f'"{error.instance}" '
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in error.instance)
+        name = _schema_at(schema, [*path, missing]).get("title", missing)
+        return f"{prefix}{name} ({missing}) is missing."
+    if error.validator == "pattern":
+        return f"{title}: {shown}is not valid. It should look like {field.get('pattern_descriptor', field['pattern'])}."
+    if error.validator in ("minLength", "minItems"):
+        return f"{title} ({path[-1]}) is empty."
+    if error.validator == "enum":
+        return f"{title}: {shown}is not one of {', '.join(map(str, error.validator_value))}."
+    if error.validator in ("minimum", "maximum"):
+        least, most = field.get("minimum"), field.get("maximum")
+        return f"{title}: {shown}is out of range; {least} to {most} is allowed." if most else f"{title}: {shown}is less than {least}."
+    if error.validator == "type":
+        return f"{title}: {shown}should be of type {error.validator_value}."
+    return f"{title}: {shown}is not valid."
+
+
+def _schema_at(schema: Mapping[str, Any], path: list[Any]) -> Mapping[str, Any]:
+    for step in path:
+        schema = schema.get("items", {}) if isinstance(step, int) else schema.get("properties", {}).get(step, {})
+    return schema
+
+
+def _address(title: str, value: str, insecure: bool) -> str:
+    """`value` as scheme, host, port and path without a trailing slash."""
+    text = value.strip() if "://" in value else f"https://{value.strip()}"
+    parts = urlsplit(text)
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if not parts.hostname or port == 0:
+        raise config_error(f'{title}: "{value}" is not an address. It should look like https://instance.example.com. [invalid-config]')
+    if parts.scheme.lower() == "http" and not insecure and not is_loopback(parts.hostname):
+        raise config_error(
+            f"{title}: http sends credentials and data unencrypted. Use https://, or set allow_insecure_http in a closed network. "
+            "[invalid-config]"
+        )
+    return urlunsplit((parts.scheme.lower(), parts.netloc.lower(), parts.path.rstrip("/"), parts.query, ""))
+
+
+def _credentials(credentials: Mapping[str, Any], insecure: bool) -> dict[str, Any]:
+    cleaned = dict(credentials)
+    for name, title in (("api_key", "API key"), ("access_token", "Access token")):
+        if name in cleaned:
+            cleaned[name] = _header_value(f"Authentication: {title} ({name})", cleaned[name].strip())
+    for name in ("username", "password", "client_id", "client_secret"):
+        if name in cleaned and not cleaned[name].strip():
+            raise config_error(f"Authentication: {name} is empty. [invalid-config]")
+    if ":" in cleaned.get("username", ""):
+        raise config_error("Authentication: a user name cannot hold a colon (username). [invalid-config]")
+    if "token_url" in cleaned:
+        cleaned["token_url"] = _address("Authentication: Token URL (token_url)", cleaned["token_url"], insecure)
+    return cleaned
+
+
+def _header_value(title: str, value: str) -> str:
+    if not value:
+        raise config_error(f"{title} is empty. [invalid-config]")
+    if not value.isascii() or not value.isprintable():
+        raise config_error(f"{title} holds a character that cannot be sent, such as a line break. Enter it again. [invalid-config]")
+    return value
+
+
+def unencrypted(config: Mapping[str, Any]) -> Optional[str]:
+    """The address beyond this machine that a checked config reaches over plain http, if there is one."""
+    for address in (config["host"], config["credentials"].get("token_url", "")):
+        parts = urlsplit(address)
+        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+            return str(address)
+    return None

@@ -1,0 +1,135 @@
+"""What is wrong with a connection, in words."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any, Iterator, Optional
+from urllib.parse import urlsplit
+
+import requests
+import urllib3.exceptions as urllib3_errors
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.streams.http.error_handlers.response_models import ErrorResolution, ResponseAction
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+NO_ANSWER = "[no-answer]"
+
+# What a request that got no usable answer means: by the first class found in the chain of causes, most telling first.
+_CAUSES: list[tuple[tuple[type[BaseException], ...], FailureType, str]] = [
+    (
+        (urllib3_errors.NameResolutionError,),
+        FailureType.config_error,
+        'the host name "{host}" is not known. Check "Host" for a typing error; a private name needs the DNS server of its '
+        "network. [unknown-host]",
+    ),
+    (
+        (ssl.SSLError, urllib3_errors.SSLError, requests.exceptions.SSLError),
+        FailureType.config_error,
+        'no secure connection to "{host}" is possible: {detail}. Check that the host is right, that it speaks TLS on this port '
+        "and that its certificate is valid and trusted by the machine that runs the connector. [tls]",
+    ),
+    (
+        (urllib3_errors.ProxyError, requests.exceptions.ProxyError),
+        FailureType.transient_error,
+        'the proxy in front of "{host}" cannot be used. Check HTTPS_PROXY and NO_PROXY where the connector runs. [proxy]',
+    ),
+    (
+        (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema),
+        FailureType.config_error,
+        '"{host}" is not an address that can be asked. Check "Host". [invalid-address]',
+    ),
+    (
+        (requests.exceptions.TooManyRedirects,),
+        FailureType.config_error,
+        '"{host}" redirects in circles. Check that the host is the address of the instance itself. [redirected]',
+    ),
+    (
+        (requests.exceptions.InvalidHeader, UnicodeError),
+        FailureType.config_error,
+        "the credentials hold a character that cannot be sent. Enter them again without line breaks. [invalid-credentials]",
+    ),
+    (
+        (urllib3_errors.ConnectTimeoutError, requests.exceptions.ConnectTimeout),
+        FailureType.transient_error,
+        '"{host}" cannot be reached (no connection in time). Check the host and port, and that a firewall or an allow-list '
+        f"lets the connector through. {NO_ANSWER}",
+    ),
+    (
+        (urllib3_errors.ReadTimeoutError, requests.exceptions.Timeout),
+        FailureType.transient_error,
+        f'"{{host}}" did not answer in time. Try again later, or set a smaller page size. {NO_ANSWER}',
+    ),
+    (
+        (ConnectionRefusedError,),
+        FailureType.transient_error,
+        '"{host}" refuses connections. Check host and port; the instance may be down. [refused]',
+    ),
+    (
+        (urllib3_errors.DecodeError, requests.exceptions.ContentDecodingError),
+        FailureType.transient_error,
+        '"{host}" sent a body that cannot be decompressed. Try again later. [connection-lost]',
+    ),
+]
+_LOST = '"{host}" broke the connection off before the answer was whole. Try again later. [connection-lost]'
+
+
+def config_error(message: str) -> AirbyteTracedException:
+    """An error that the user can mend. `message` is for people: it names the field or the permission, and holds no data."""
+    return AirbyteTracedException(message=message, internal_message=message, failure_type=FailureType.config_error)
+
+
+def explain(stream: str, error: Optional[BaseException]) -> ErrorResolution:
+    """Names the cause of a request of `stream` that ended in `error`, and what to do; all such requests are tried again."""
+    chain = list(_chain(error))
+    host = _host(error)
+    for classes, failure_type, text in _CAUSES:
+        cause = next((link for link in chain if isinstance(link, classes)), None)
+        if cause is not None:
+            message = text.format(host=host, detail=_tls_detail(chain))
+            return ErrorResolution(ResponseAction.RETRY, failure_type, f"{stream}: {message}")
+    return ErrorResolution(ResponseAction.RETRY, FailureType.transient_error, f"{stream}: {_LOST.format(host=host)}")
+
+
+def own_words(response: requests.Response) -> Optional[str]:
+    """The API's own message in an error body, on one line, at most 300 characters; None if it has none.
+
+    Only the fields that hold messages by convention: an error body may echo records. A web page has no message.
+    """
+    try:
+        body = response.json()
+    except ValueError:
+        text = response.text.strip()
+        body = {"message": text} if text and not text.startswith("<") and len(text) <= 300 else None
+    said = " ".join(_message(body).split())
+    return f'The instance said: "{said[:300]}"' if said else None
+
+
+def _message(body: Any) -> str:
+    if isinstance(body, str):
+        return body
+    if isinstance(body, list):
+        return "; ".join(filter(None, (_message(item) for item in body[:3])))
+    if isinstance(body, dict):
+        return next(filter(None, (_message(body.get(key)) for key in ("message", "error", "detail", "errors"))), "")
+    return ""
+
+
+def _chain(error: Optional[BaseException]) -> Iterator[BaseException]:
+    """`error` and what lies behind it: causes, contexts, and the exceptions that urllib3 keeps as arguments."""
+    waiting, seen = [error], set()
+    while waiting:
+        link = waiting.pop(0)
+        if isinstance(link, BaseException) and id(link) not in seen:
+            seen.add(id(link))
+            yield link
+            waiting += [getattr(link, "reason", None), link.__cause__, link.__context__, *link.args]
+
+
+def _tls_detail(chain: list[BaseException]) -> str:
+    reason = next((link.verify_message for link in chain if isinstance(link, ssl.SSLCertVerificationError)), None)
+    return reason or "the server does not answer in TLS as expected"
+
+
+def _host(error: Optional[BaseException]) -> str:
+    request = getattr(error, "request", None)
+    return urlsplit(getattr(request, "url", None) or "").netloc.rpartition("@")[2] or "the instance"

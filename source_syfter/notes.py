@@ -1,0 +1,40 @@
+"""What the streams of one read tell each other. The CDK hands each component the config, so the notes travel in it."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Mapping, Optional
+
+from source_syfter.timestamps import http_date
+
+KEY = "__notes"
+
+
+@dataclass
+class Notes:
+    """Shared by all threads of a read; each field is written whole, so only the token needs the lock."""
+
+    # The server's clock at the first answer to a stream, by stream: see `SourceSyfter.read`.
+    server_clock: dict[str, Optional[datetime]] = field(default_factory=dict)
+    # A stream has used up its tries on a server that does not answer.
+    silent: bool = False
+    # The OAuth access token, and the moment (monotonic seconds) from which it is renewed.
+    access_token: Optional[str] = None
+    renew_at: float = 0.0
+    # Why there is no token.
+    token_problem: Optional[Exception] = None
+    token_lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def answered(self, stream: str, date: Optional[str]) -> None:
+        """Notes an answer to `stream`; `date`: its Date header."""
+        self.silent = False
+        if stream not in self.server_clock:
+            self.server_clock[stream] = http_date(date)
+
+
+def notes_of(config: Mapping[str, Any]) -> Notes:
+    """The notes that travel in `config`; fresh ones for a config that did not come through `SourceSyfter`."""
+    notes = config.get(KEY)
+    return notes if isinstance(notes, Notes) else Notes()

@@ -1,0 +1,58 @@
+"""Keeps secrets and licensed data out of what the connector prints beside records."""
+
+from __future__ import annotations
+
+import base64
+import json
+import logging
+import re
+from typing import Any, Mapping
+from urllib.parse import quote, quote_plus
+
+from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets, update_secrets
+
+_SECRETS = ("api_key", "access_token", "password", "client_secret")
+# On a failure the CDK logs the request's and the response's headers and body, which hold licensed data and names of people.
+_FROM_HERE = re.compile(r"( and error message: |[ .]*Request \(body\): |[ ,]*Response (Content|Text|content is)[: ]).*", re.DOTALL)
+
+
+def hide_secrets(config: Mapping[str, Any]) -> None:
+    """From now on the secrets of `config`, in every form in which they travel, are masked in logs and messages."""
+    update_secrets(forms(config))
+    for handler in logging.getLogger().handlers:
+        if _without_bodies not in handler.filters:
+            handler.addFilter(_without_bodies)
+
+
+def forms(config: Mapping[str, Any]) -> list[str]:
+    """The secrets of `config` as typed, URL-encoded, JSON-escaped, in a Python repr, and in base64; longest first."""
+    credentials = config.get("credentials")
+    credentials = credentials if isinstance(credentials, Mapping) else {}
+    plain = {str(credentials[name]) for name in _SECRETS if credentials.get(name)}
+    # HTTP Basic and some token endpoints send the pair.
+    for user, secret in (("username", "password"), ("client_id", "client_secret")):
+        if credentials.get(secret):
+            plain.add(f"{credentials.get(user, '')}:{credentials[secret]}")
+    found = set(plain)
+    for text in plain | {text.strip() for text in plain}:
+        found |= {text, quote(text), quote(text, safe=""), quote_plus(text), json.dumps(text)[1:-1], repr(text)[1:-1]}
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            encoded = encode(text.encode()).decode()
+            found |= {encoded, encoded.rstrip("=")}
+    return sorted((form for form in found if form), key=len, reverse=True)
+
+
+def presentable(text: str) -> str:
+    """`text` without secrets and without quoted bodies."""
+    return filter_secrets(_FROM_HERE.sub("", text))
+
+
+def _without_bodies(record: logging.LogRecord) -> bool:
+    """A logging filter: takes bodies out of the message and of the extra fields; lets every record pass."""
+    message = record.getMessage()
+    if _FROM_HERE.search(message):
+        record.msg, record.args = _FROM_HERE.sub("", message), ()
+    for name in ("body", "request_body"):
+        if getattr(record, name, None):
+            setattr(record, name, "(left out)")
+    return True

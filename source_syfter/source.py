@@ -1,0 +1,237 @@
+"""The manifest, run by the CDK with config, catalog and state, and the promises that a manifest cannot express."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from importlib.resources import files
+from typing import Any, Iterator, Mapping, Optional
+
+import yaml
+from airbyte_cdk.models import (
+    AirbyteCatalog,
+    AirbyteConnectionStatus,
+    AirbyteMessage,
+    AirbyteStateBlob,
+    AirbyteStateMessage,
+    ConfiguredAirbyteCatalog,
+    FailureType,
+    Status,
+    Type,
+)
+from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
+from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_syfter import config as user_config
+from source_syfter.conventions import tailored
+from source_syfter.diagnosis import config_error
+from source_syfter.notes import KEY, Notes
+from source_syfter.secrecy import hide_secrets, presentable
+from source_syfter.timestamps import now, parse, to_iso
+
+# What stands behind an error of one collection: the connection as a whole may still be good.
+_OF_ONE_COLLECTION = ("[collection-missing]", "[not-permitted]")
+
+
+def manifest() -> dict[str, Any]:
+    """The connector's manifest as it is in the package."""
+    loaded: dict[str, Any] = yaml.load(files("source_syfter").joinpath("manifest.yaml").read_bytes(), Loader=_Loader)
+    return loaded
+
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class SourceSyfter(ConcurrentDeclarativeSource):
+    """Syfter as an Airbyte source.
+
+    The CDK uses the config, catalog and state of the constructor only. A config that is not valid is kept as a problem, so
+    that `spec` works and `check` can say what it is.
+    """
+
+    def __init__(
+        self,
+        catalog: Optional[ConfiguredAirbyteCatalog] = None,
+        config: Optional[Mapping[str, Any]] = None,
+        state: Optional[list[AirbyteStateMessage]] = None,
+        **kwargs: Any,
+    ) -> None:
+        definition = manifest()
+        self._problem: Optional[AirbyteTracedException] = None
+        self._raw_config = config or {}
+        self._notes = Notes()
+        usable: dict[str, Any] = {}
+        try:
+            spec = definition["spec"]["connection_specification"]
+            usable = {**user_config.checked(self._raw_config, spec), KEY: self._notes}
+            definition = tailored(definition, usable)
+            self._cursors = _cursor_fields(definition)
+            self._previous = _previous(state or [], self._cursors)
+        except AirbyteTracedException as problem:
+            self._problem, usable, state = problem, {}, None
+        super().__init__(catalog=catalog, config=usable, state=state, source_config=definition, **kwargs)
+
+    def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
+        # Not the base's: it would write the notes of the read, which are no JSON, beside the config.
+        return config
+
+    def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
+        """Whether one collection can be read: the first that is neither missing nor refused."""
+        hide_secrets(self._raw_config)
+        if self._problem:
+            return _failed(str(self._problem))
+        self._warn_of_http(logger)
+        # A check gives up early: see `components.Backoff`.
+        source = SourceSyfter(config={**self._raw_config, "impatient": True})
+        refused: list[str] = []
+        for stream in source.streams({}):
+            availability = stream.check_availability()
+            if availability.is_available:
+                for reason in refused:
+                    logger.warning(presentable(reason))
+                return AirbyteConnectionStatus(status=Status.SUCCEEDED)
+            reason = availability.reason or ""
+            if not reason.endswith(_OF_ONE_COLLECTION) and not any(mark in reason for mark in _OF_ONE_COLLECTION):
+                return _failed(reason)
+            refused.append(reason)
+        return _failed(_nothing_readable(refused, source.address))
+
+    def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
+        self._raise_problem()
+        return super().discover(logger, config)
+
+    def read(
+        self,
+        logger: logging.Logger,
+        config: Mapping[str, Any],
+        catalog: ConfiguredAirbyteCatalog,
+        state: Optional[list[AirbyteStateMessage]] = None,
+    ) -> Iterator[AirbyteMessage]:
+        """Reads the streams of `catalog`.
+
+        The state that is written never passes the moment at which the read of its stream began, by this machine's clock and by
+        the server's: the order is by id, so a record that was passed may change while later ones are read.
+        """
+        self._raise_problem()
+        hide_secrets(self._raw_config)
+        self._warn_of_http(logger)
+        began = now()
+        failures: dict[str, FailureType] = {}
+        unknown = [each.stream.name for each in catalog.streams if each.stream.name not in self._cursors]
+        try:
+            for message in super().read(logger, self._config, catalog, state):
+                if message.type is Type.STATE:
+                    self._hold_back(message, began)
+                elif message.type is Type.TRACE and message.trace and message.trace.error:
+                    self._clean(message, failures)
+                yield message
+        except AirbyteTracedException as error:
+            if error.internal_message != "Concurrent read failure":
+                raise
+        if failures or unknown:
+            raise _summary(failures, unknown)
+
+    @property
+    def address(self) -> str:
+        """Host and path prefix of the instance."""
+        url = self._source_config["definitions"]["requester"]["url"]
+        return str(url.replace("{{ config['host'] }}", self._config["host"]).split("/{{")[0])
+
+    def _raise_problem(self) -> None:
+        if self._problem:
+            raise self._problem
+
+    def _warn_of_http(self, logger: logging.Logger) -> None:
+        address = user_config.unencrypted(self._config)
+        if address:
+            logger.warning(f"{address} is reached without encryption: credentials and data can be read on the way.")
+
+    def _hold_back(self, message: AirbyteMessage, began: datetime) -> None:
+        """Lowers the cursor of a state message to the moment at which the read of its stream began."""
+        stream = message.state.stream if message.state else None
+        cursor_field = self._cursors.get(stream.stream_descriptor.name) if stream else None
+        if not stream or not cursor_field or not stream.stream_state:
+            return
+        name = stream.stream_descriptor.name
+        value = parse(getattr(stream.stream_state, cursor_field, None))
+        # Without the server's clock, a clock that is behind this one would let the state pass what changed during the read.
+        server = self._notes.server_clock.get(name)
+        previous = self._previous.get(name)
+        bound = began
+        if server is not None:
+            bound = min(began, max(server, previous) if previous else server)
+        if value is not None and value > bound:
+            stream.stream_state = AirbyteStateBlob({cursor_field: to_iso(bound)})
+
+    @staticmethod
+    def _clean(message: AirbyteMessage, failures: dict[str, FailureType]) -> None:
+        error = message.trace.error  # type: ignore[union-attr] # the caller has looked
+        error.message = presentable(error.message)  # type: ignore[union-attr]
+        for name in ("internal_message", "stack_trace"):
+            text = getattr(error, name)
+            setattr(error, name, presentable(text) if text else text)
+        if error.stream_descriptor:  # type: ignore[union-attr]
+            failures[error.stream_descriptor.name] = error.failure_type  # type: ignore[union-attr]
+
+
+def _failed(message: str) -> AirbyteConnectionStatus:
+    return AirbyteConnectionStatus(status=Status.FAILED, message=presentable(message))
+
+
+def _nothing_readable(reasons: list[str], address: str) -> str:
+    if all("[collection-missing]" in reason for reason in reasons):
+        return (
+            f"{address} has none of the collections: all {len(reasons)} answer 404, so the path prefix or the host is wrong. Set the path "
+            'prefix under "API conventions" (conventions.path_prefix) to what stands between host and collection. [wrong-prefix]'
+        )
+    if all("[not-permitted]" in reason for reason in reasons):
+        return (
+            f"The credentials are good, but may not read any of the {len(reasons)} collections of {address} (403). Ask an administrator of "
+            "the instance for the right to read them. [not-permitted]"
+        )
+    return " ".join(reasons)
+
+
+def _cursor_fields(definition: Mapping[str, Any]) -> dict[str, Optional[str]]:
+    """Each stream's cursor field; None for a stream that is read whole."""
+    default = definition["definitions"]["cursor"]["cursor_field"]
+    fields: dict[str, Optional[str]] = {}
+    for stream in definition["streams"]:
+        own = stream.get("incremental_sync", {}).get("cursor_field") if "$ref" not in stream else default
+        fields[stream["$parameters"]["name"]] = own
+    return fields
+
+
+def _previous(state: list[AirbyteStateMessage], cursors: Mapping[str, Optional[str]]) -> dict[str, datetime]:
+    """The cursor values that the read starts from, by stream. Raises a config error for a value that is no moment."""
+    values: dict[str, datetime] = {}
+    for message in state:
+        stream = message.stream
+        name = stream.stream_descriptor.name if stream else ""
+        cursor_field = cursors.get(name)
+        value = getattr(stream.stream_state, cursor_field, None) if stream and stream.stream_state and cursor_field else None
+        if value is None:
+            continue
+        moment = parse(value)
+        if moment is None:
+            raise config_error(
+                f"{name}: the saved state cannot be read: {cursor_field} is not a moment. Clear the data of this stream in the connection, "
+                "so that it is read from the start. [unreadable-state]"
+            )
+        values[name] = moment
+    return values
+
+
+def _summary(failures: Mapping[str, FailureType], unknown: list[str]) -> AirbyteTracedException:
+    """The error that ends a read in which streams failed; each has said why before."""
+    parts = []
+    if failures:
+        parts.append(f"These streams did not sync completely, each for the reason given above: {', '.join(sorted(failures))}.")
+    if unknown:
+        parts.append(f"These streams do not exist (any more): {', '.join(unknown)}. Refresh the source schema of the connection.")
+    kinds = set(failures.values())
+    kind = FailureType.transient_error if kinds == {FailureType.transient_error} and not unknown else FailureType.config_error
+    if FailureType.system_error in kinds:
+        kind = FailureType.system_error
+    return AirbyteTracedException(message=" ".join(parts), internal_message=" ".join(parts), failure_type=kind)

@@ -1,0 +1,71 @@
+"""Instants as the API, the state and HTTP write them. No CDK."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any, Optional
+
+# Before this nothing is asked for: the lower bound of a first read without a start date.
+EPOCH = "1970-01-01T00:00:00.000Z"
+
+_UNIX = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_ISO = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*(Z|z|[+-]\d\d:?\d\d|[+-]\d\d)?)?", re.ASCII
+)
+
+
+def now() -> datetime:
+    """This moment, by this machine's clock, in UTC."""
+    return datetime.now(timezone.utc)
+
+
+def parse(value: Any) -> Optional[datetime]:
+    """The instant that `value` names, or None if it names none.
+
+    Text is ISO 8601, a date or a date-time, with or without fraction, `Z` or offset (UTC if absent). Numbers are epoch
+    milliseconds.
+    """
+    try:
+        if type(value) in (int, float):
+            return _UNIX + timedelta(milliseconds=value)
+        match = _ISO.fullmatch(value.strip()) if isinstance(value, str) else None
+        if match is None:
+            return None
+        year, month, day, hour, minute, second, fraction, offset = match.groups()
+        micros = int((fraction or "").ljust(6, "0")[:6])
+        moment = datetime(
+            int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), micros, timezone.utc
+        )
+        if offset and offset not in "Zz":
+            digits = offset[1:].replace(":", "").ljust(4, "0")
+            shift = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+            moment += -shift if offset[0] == "+" else shift
+        return moment
+    except (ValueError, OverflowError):
+        return None
+
+
+def to_iso(moment: datetime) -> str:
+    """`moment` in the form of the API and of the state: UTC, milliseconds (cut, not rounded), `Z`."""
+    utc = moment.astimezone(timezone.utc)
+    return f"{utc.year:04d}-{utc:%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+
+
+def epoch_ms_to_iso(value: Any) -> Any:
+    """Epoch milliseconds (a number, or digits as text) as ISO 8601; anything else unchanged."""
+    number = int(value) if isinstance(value, str) and re.fullmatch(r"-?\d{1,17}", value, re.ASCII) else value
+    moment = parse(number) if type(number) in (int, float) else None
+    return to_iso(moment) if moment else value
+
+
+def http_date(text: Optional[str]) -> Optional[datetime]:
+    """The instant of an HTTP date header, or None if there is none that can be read."""
+    try:
+        moment = parsedate_to_datetime(text) if text else None
+    except (ValueError, TypeError, IndexError):
+        return None
+    if moment is not None and moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    return moment
