@@ -6,6 +6,7 @@ import gzip
 import itertools
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -355,6 +356,9 @@ def read(box: Sandbox, collection: str, config: dict[str, Any], since: str | Non
         elif conventions["paging"] == "offset":
             query[conventions["offset_parameter"]] = offset
         response = requests.get(url, params=query, headers=headers, timeout=10)
+        if response.status_code == 429:
+            time.sleep(int(response.headers["Retry-After"]))
+            continue
         if response.status_code != 200:
             raise ReadError(response.text)
         records = dig(response.json(), conventions["records_path"])
@@ -422,6 +426,17 @@ def test_a_broken_server_gives_a_page_again(name: str) -> None:
         assert pages[-1] == pages[-2]
 
 
+def test_a_rate_limit_is_announced_and_kept() -> None:
+    with running(conventions="rate-limited") as box:
+        responses = [get(box, "articles", limit=1) for _ in range(21)]
+        assert [response.headers["X-RateLimit-Remaining"] for response in responses[:3]] == ["19", "18", "17"]
+        assert {response.status_code for response in responses[:20]} == {200}
+        assert responses[20].status_code == 429
+        assert responses[20].headers["Retry-After"] == "1"
+        time.sleep(1)
+        assert get(box, "articles", limit=1).status_code == 200
+
+
 # -- the OpenAPI document -------------------------------------------------------------------------------------------------
 
 
@@ -484,7 +499,14 @@ def test_a_taken_port_is_said(shared: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("--host", "0.0.0.0"), ("--host", "192.0.2.1"), ("--host", "example.com"), ("--conventions", "none-such")]
+    "arguments",
+    [
+        ("--host", "0.0.0.0"),
+        ("--host", "192.0.2.1"),
+        ("--host", "example.com"),
+        ("--conventions", "none-such"),
+        ("--fault", "none-such"),
+    ],
 )
 def test_wrong_options_are_refused(arguments: tuple[str, str]) -> None:
     with start(*arguments) as process:
@@ -493,7 +515,26 @@ def test_wrong_options_are_refused(arguments: tuple[str, str]) -> None:
     assert arguments[0] in errors
 
 
-def test_the_command_lists_the_conventions() -> None:
-    with start("--list-conventions") as process:
+def test_the_command_ends_at_once_while_a_response_stalls() -> None:
+    with start("--port", "0", "--fault", "stall:articles:1") as process:
+        assert process.stdout
+        url = "".join(iter(process.stdout.readline, "Ctrl-C ends it.\n")).split()[3]
+        with pytest.raises(requests.ReadTimeout):
+            requests.get(url + "/api/articles", headers=KEY, timeout=0.3)
+        assert requests.get(url + "/api/articles", headers=KEY, timeout=10).status_code == 200
+        requests.post(url + "/sandbox/faults", json={"name": "stall"}, timeout=10)
+        line = socket.create_connection(("127.0.0.1", int(url.rsplit(":", 1)[1])))
+        line.sendall(b"GET /api/articles HTTP/1.1\r\nHost: x\r\n\r\n")
+        while requests.get(url + "/sandbox/status", timeout=10).json()["requests"]["articles"] < 3:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=2)
+        line.close()
+    assert (process.returncode, errors) == (0, "")
+
+
+@pytest.mark.parametrize(("option", "names"), [("--list-conventions", sandbox.VARIANTS), ("--list-faults", sandbox.FAULTS)])
+def test_the_command_lists_conventions_and_faults(option: str, names: dict[str, Any]) -> None:
+    with start(option) as process:
         out, _ = process.communicate(timeout=10)
-    assert [line.split()[0] for line in out.splitlines()] == list(sandbox.VARIANTS)
+    assert [line.split()[0] for line in out.splitlines()] == list(names)

@@ -11,6 +11,7 @@ from sandbox.auth import (
     TOKEN_PATH,
     USERNAME,
 )
+from sandbox.faults import FAULTS, Fault
 from sandbox.models import COLLECTIONS
 from sandbox.server import Sandbox, running
 from sandbox.variants import VARIANTS, Variant, canonical
@@ -22,10 +23,12 @@ __all__ = [
     "CLIENT_ID",
     "CLIENT_SECRET",
     "COLLECTIONS",
+    "FAULTS",
     "PASSWORD",
     "TOKEN_PATH",
     "USERNAME",
     "VARIANTS",
+    "Fault",
     "Recorded",
     "Sandbox",
     "Variant",

@@ -9,10 +9,9 @@ from typing import Annotated
 import typer
 
 from sandbox import auth
-from sandbox.server import DEFAULT_COMPANIES, DEFAULT_SEED, listen, make_state, uvicorn_server
+from sandbox.faults import FAULTS, Fault
+from sandbox.server import DEFAULT_COMPANIES, DEFAULT_SEED, WebServer, listen, make_state
 from sandbox.variants import VARIANTS
-
-_LIST = "\n\n".join(f"{name}: {variant.summary}" for name, variant in VARIANTS.items())
 
 
 def main(
@@ -23,33 +22,43 @@ def main(
     page_cap: Annotated[int | None, typer.Option(help="Largest page; more is cut in silence.", min=1)] = None,
     latency: Annotated[float, typer.Option(help="Seconds that every response waits.", min=0)] = 0.0,
     conventions: Annotated[str, typer.Option(help="Behave otherwise; see --list-conventions.")] = "default",
+    fault: Annotated[
+        list[str] | None, typer.Option(help="NAME[:collection[:from-to]], may be repeated; see --list-faults.")
+    ] = None,
+    list_faults: Annotated[bool, typer.Option("--list-faults", help="List the faults and end.")] = False,
     list_conventions: Annotated[bool, typer.Option("--list-conventions", help="List the conventions and end.")] = False,
 ) -> None:
     """A local Syfter instance with made-up data, for trying and testing the connector."""
-    if list_conventions:
-        width = max(map(len, VARIANTS))
-        for name, variant in VARIANTS.items():
-            typer.echo(f"{name:{width}}  {variant.summary}")
+    if list_conventions or list_faults:
+        table = {name: variant.summary for name, variant in VARIANTS.items()} if list_conventions else {}
+        table |= {name: kind.summary for name, kind in FAULTS.items()} if list_faults else {}
+        width = max(map(len, table))
+        for name, summary in table.items():
+            typer.echo(f"{name:{width}}  {summary}")
         return
     if conventions not in VARIANTS:
         raise typer.BadParameter(f"{conventions} is not one of: {', '.join(VARIANTS)}", param_hint="--conventions")
     if not _is_loopback(host):
         raise typer.BadParameter(f"{host} is not a loopback address; the sandbox is for this machine only", param_hint="--host")
     try:
+        faults = [Fault.parse(text) for text in fault or []]
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--fault") from None
+    try:
         listener = listen("127.0.0.1" if host == "localhost" else host, port)
     except OSError as error:
         typer.echo(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port (0 takes a free one).", err=True)
         raise typer.Exit(1) from None
     state = make_state(companies, seed, conventions, page_cap, latency, keep_requests=1)
+    state.faults.faults.extend(faults)
     url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     typer.echo(_welcome(url, conventions))
-    server = uvicorn_server(state)
+    server = WebServer(state)
     for ending in (signal.SIGINT, signal.SIGTERM):  # uvicorn ends on both, then hands them on: that shall be no error
         signal.signal(ending, lambda *_: None)
     try:
         server.run(sockets=[listener])
     finally:
-        state.stopping.set()
         listener.close()
 
 

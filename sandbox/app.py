@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
+import dataclasses
 import gzip
+import time
 from collections import Counter, deque
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from threading import Event, RLock
+from threading import RLock
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -18,10 +19,13 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from sandbox.auth import TOKEN_PATH, Auth
-from sandbox.dataset import Dataset
+from sandbox.data import Json
+from sandbox.dataset import Dataset, View
+from sandbox.faults import Call, Fault, FaultBook, Window, retime
 from sandbox.models import COLLECTIONS
 from sandbox.openapi import describe, list_operation
 from sandbox.variants import Variant
+from sandbox.wire import Disturber, Wires
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
@@ -47,9 +51,26 @@ class Recorded:
 class RefusedError(Exception):
     """A request that is answered with an error."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
-        self.status = status
+        self.status, self.headers = status, headers
+
+
+class Limiter:
+    """So many requests in a second, counted from the first one of that second."""
+
+    def __init__(self, requests_per_second: int) -> None:
+        self.allowed = requests_per_second
+        self._started, self._used = 0.0, 0
+
+    def headers(self) -> dict[str, str]:
+        """Count a request and say where the client stands; -1 remaining means that it is one too many."""
+        now = time.monotonic()
+        if now - self._started >= 1:
+            self._started, self._used = now, 0
+        self._used += 1
+        remaining = max(-1, self.allowed - self._used)
+        return {"X-RateLimit-Limit": str(self.allowed), "X-RateLimit-Remaining": str(remaining), "X-RateLimit-Reset": "1"}
 
 
 @dataclass
@@ -64,13 +85,16 @@ class State:
     denied: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
     hooks: list[Callable[[Recorded], None]] = field(default_factory=list)
-    stopping: Event = field(default_factory=Event)
+    faults: FaultBook = field(default_factory=FaultBook)
+    wires: Wires = field(default_factory=dict)
+    """The open connections by client address, for faults that need them."""
     lock: RLock = field(default_factory=RLock)
     requests: deque[Recorded] = field(init=False)
     served: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.requests = deque(maxlen=self.keep_requests)
+        self.limiter = Limiter(self.variant.requests_per_second) if self.variant.requests_per_second else None
         self.collections = {self.variant.path(collection): collection for collection in COLLECTIONS}
 
     def record(self, method: str, path: str, query: str, headers: dict[str, str]) -> Recorded:
@@ -89,7 +113,7 @@ def create_app(state: State) -> FastAPI:
     """The app for one instance."""
     # no pages for people: they load their scripts from elsewhere
     app = FastAPI(title="Syfter sandbox", docs_url=None, redoc_url=None)
-    app.add_middleware(_Recorder, state=state)
+    app.add_middleware(Disturber, state=state)
     app.add_exception_handler(RefusedError, _refuse)
     app.add_exception_handler(HTTPException, _refuse)
     for collection in COLLECTIONS:
@@ -106,41 +130,63 @@ def _lister(state: State, collection: str) -> Callable[[Request], Any]:
 
     async def list_records(request: Request) -> Response:
         entry: Recorded = request.scope["sandbox.request"]
-        for hook in list(state.hooks):
-            hook(entry)
-        if not state.auth.allows(entry.headers):
-            raise RefusedError(401, "The API key, token or password is wrong or has expired.")
-        if collection in state.removed:
-            raise RefusedError(404, f"Not found: {entry.path}")
-        if collection in state.denied:
-            raise RefusedError(403, f"You have no permission to read {collection}.")
-        if variant.strict and (unknown := sorted(set(entry.query) - variant.parameters())):
-            raise RefusedError(400, f"Unknown query parameter: {', '.join(unknown)}")
-        limit, offset, after, since = _window(variant, entry.query)
+        calls: list[Call] = request.scope["sandbox.calls"]
+        limits = state.limiter.headers() if state.limiter else {}
+        _admit(state, collection, entry, limits)
+        window = _window(variant, entry.query)
+        for call in calls:
+            retime(call, window)
+            if call.fault.kind.place == "window":
+                call.fault.kind.act(call, window)
         with dataset.lock:
-            view = dataset.view(collection, since)
-            if after is not None:
-                offset = view.before(after + 1)
-            if variant.clamps_offset and offset >= view.total:
-                offset = max(0, (view.total - 1) // limit * limit)
-            total = view.total
-            if variant.newest_first:
-                end = max(0, total - offset)
-                records = view.page(max(0, end - limit), min(limit, end))[::-1]
-            else:
-                records = view.page(offset, limit)
-        cursor = None
-        if variant.paging == "cursor" and offset + len(records) < total:
-            cursor = base64.urlsafe_b64encode(b"after:%d" % records[-1]["id"]).decode()
+            view = dataset.view(collection, window.since)
+            records, more = _cut(variant, view, window)
+        cursor = base64.urlsafe_b64encode(b"after:%d" % records[-1]["id"]).decode() if more else None
+        for call in calls:
+            if call.fault.kind.place == "records":
+                records = call.fault.kind.act(call, records)
         if write:
             records = [write(record) for record in records]
-        return _json(variant.envelope(records, total, cursor), headers=entry.headers)
+        content = orjson.dumps(variant.envelope(records, view.total, cursor))
+        for call in calls:
+            if call.fault.kind.place == "body":
+                response: Response = call.fault.kind.act(call, content)
+                return response
+        return _json(content, headers=limits, accept=entry.headers.get("accept-encoding", ""))
 
     return list_records
 
 
-def _window(variant: Variant, query: dict[str, str]) -> tuple[int, int, int | None, int | None]:
-    """What a list request asks for: limit, offset, the id to go on after, milliseconds to go back to."""
+def _admit(state: State, collection: str, request: Recorded, limits: dict[str, str]) -> None:
+    """Refuse a list request that may not be answered."""
+    variant = state.variant
+    if limits.get("X-RateLimit-Remaining") == "-1":
+        raise RefusedError(429, "Too many requests.", {**limits, "X-RateLimit-Remaining": "0", "Retry-After": "1"})
+    if not state.auth.allows(request.headers):
+        raise RefusedError(401, "The API key, token or password is wrong or has expired.")
+    if collection in state.removed:
+        raise RefusedError(404, f"Not found: {request.path}")
+    if collection in state.denied:
+        raise RefusedError(403, f"You have no permission to read {collection}.")
+    if variant.strict and (unknown := sorted(set(request.query) - variant.parameters())):
+        raise RefusedError(400, f"Unknown query parameter: {', '.join(unknown)}")
+
+
+def _cut(variant: Variant, view: View, window: Window) -> tuple[list[Json], bool]:
+    """The records of a window, and whether a cursor leads on from there."""
+    total = view.total
+    offset = window.offset if window.after is None else view.before(window.after + 1)
+    if variant.clamps_offset and offset >= total:
+        offset = max(0, (total - 1) // window.limit * window.limit)
+    if variant.newest_first:
+        end = max(0, total - offset)
+        return view.page(max(0, end - window.limit), min(window.limit, end))[::-1], False
+    records = view.page(offset, window.limit)
+    return records, variant.paging == "cursor" and 0 < offset + len(records) < total
+
+
+def _window(variant: Variant, query: dict[str, str]) -> Window:
+    """What a list request asks for."""
     limit = _limit(variant, query)
     after = None
     offset = 0
@@ -166,7 +212,7 @@ def _window(variant: Variant, query: dict[str, str]) -> tuple[int, int, int | No
             since = variant.since(text)
         except ValueError:
             raise RefusedError(400, f"{variant.updated_since_parameter} is not a timestamp: {text}") from None
-    return limit, offset, after, since
+    return Window(limit, offset, after, since)
 
 
 def _limit(variant: Variant, query: dict[str, str]) -> int:
@@ -190,21 +236,23 @@ def _integer(query: dict[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A JSON response, compressed at the cheapest level if the request's headers ask for it."""
-    content = orjson.dumps(body)
-    if headers and len(content) >= _GZIP_FROM and "gzip" in headers.get("accept-encoding", ""):
+def _json(content: Any, status: int = 200, headers: dict[str, str] | None = None, accept: str = "") -> Response:
+    """A JSON response (of an object, or of bytes that are JSON), compressed at the cheapest level if that is accepted."""
+    if not isinstance(content, bytes):
+        content = orjson.dumps(content)
+    headers = dict(headers or {})
+    if "gzip" in accept and len(content) >= _GZIP_FROM:
         # no time in the gzip header: the same request gets the same bytes
         content = gzip.compress(content, 1, mtime=0)
-        return Response(content, status, {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}, "application/json")
-    return Response(content, status, media_type="application/json")
+        headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+    return Response(content, status, headers, "application/json")
 
 
 async def _refuse(request: Request, error: Any) -> Response:
     if isinstance(error, HTTPException):  # of the framework: unknown path, wrong method
         message = f"Not found: {request.url.path}" if error.status_code == 404 else error.detail
         return _json({"message": message}, error.status_code)
-    return _json({"message": str(error)}, error.status)
+    return _json({"message": str(error)}, error.status, error.headers)
 
 
 def _add_token_route(app: FastAPI, state: State) -> None:
@@ -230,6 +278,25 @@ def _add_controls(app: FastAPI, state: State) -> None:
         state.served.clear()
         return {"day": 0}
 
+    @app.get("/sandbox/faults", tags=["sandbox"])
+    async def faults() -> Any:
+        """The faults that are switched on, and how often they struck."""
+        return [dataclasses.asdict(fault) for fault in state.faults.faults]
+
+    @app.post("/sandbox/faults", tags=["sandbox"])
+    async def add_fault(request: Request) -> Any:
+        """Switch a fault on: a JSON object with `name`, perhaps `collection`, `first`, `last`, `seconds`, `size`, `location`."""
+        try:
+            return dataclasses.asdict(state.faults.add(Fault(**orjson.loads(await request.body()))))
+        except (TypeError, ValueError) as error:
+            raise RefusedError(400, str(error)) from None
+
+    @app.delete("/sandbox/faults", tags=["sandbox"])
+    async def clear_faults() -> Any:
+        """Switch all faults off."""
+        state.faults.clear()
+        return []
+
     @app.get("/sandbox/status", tags=["sandbox"])
     async def status() -> Any:
         """Rows per collection, requests served, day."""
@@ -241,30 +308,3 @@ def _add_controls(app: FastAPI, state: State) -> None:
             "requests": dict(state.served),
             "tokens_issued": state.auth.tokens_issued,
         }
-
-
-Scope = MutableMapping[str, Any]
-
-
-class _Recorder:
-    """Notes each request with the status it got, and makes it wait for the latency asked for."""
-
-    def __init__(self, app: Any, state: State) -> None:
-        self.app, self.state = app, state
-
-    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-        entry = self.state.record(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers)
-        scope["sandbox.request"] = entry
-        if self.state.latency:
-            await asyncio.sleep(self.state.latency)
-
-        async def noting(message: MutableMapping[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                entry.status = message["status"]
-            await send(message)
-
-        await self.app(scope, receive, noting)

@@ -6,8 +6,9 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -16,9 +17,11 @@ from sandbox.app import Recorded, State, create_app
 from sandbox.auth import Auth, credentials
 from sandbox.data import Json
 from sandbox.dataset import Dataset
+from sandbox.faults import Fault
 from sandbox.models import COLLECTIONS
 from sandbox.timestamps import parse
 from sandbox.variants import VARIANTS, Variant
+from sandbox.wire import protocol
 
 DEFAULT_COMPANIES = 60
 DEFAULT_SEED = 1
@@ -39,25 +42,55 @@ def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
     return listener
 
 
-def uvicorn_server(state: State) -> uvicorn.Server:
-    """The web server for an app, quiet and patient: a client's idle connection is not closed under it.
+class WebServer(uvicorn.Server):
+    """uvicorn, stopped at once: what is under way is cut off, since a stalled response would never end."""
 
-    Always the same HTTP implementation, whatever else is installed, so that a test sees the same behaviour everywhere.
-    """
-    return uvicorn.Server(
-        uvicorn.Config(
+    def __init__(self, state: State) -> None:
+        # always the same HTTP implementation, whatever else is installed, so that a test sees the same behaviour everywhere
+        config = uvicorn.Config(
             create_app(state),
-            http="h11",
+            http=protocol(state.wires),
             loop="asyncio",
             lifespan="off",
             ws="none",
+            log_config=None,
             log_level="error",
             access_log=False,
-            timeout_keep_alive=300,
-            timeout_graceful_shutdown=1,
+            proxy_headers=False,
             server_header=False,
+            timeout_keep_alive=300,  # an idle connection of a client is not closed under it
         )
-    )
+        super().__init__(config)
+        self._ended: asyncio.Event | None = None
+        self._own_loop: asyncio.AbstractEventLoop | None = None
+
+    def end(self) -> None:
+        """Ask the server to stop, from any thread or signal handler."""
+        self.should_exit = True
+        if self._own_loop and self._ended:
+            self._own_loop.call_soon_threadsafe(self._ended.set)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal ends the server."""
+        super().handle_exit(sig, frame)
+        self.end()
+
+    async def main_loop(self) -> None:
+        """Wait for the end; the tick keeps the Date header right."""
+        self._ended = asyncio.Event()
+        self._own_loop = asyncio.get_running_loop()
+        while not await self.on_tick(0):
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._ended.wait(), 1)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close everything."""
+        for server in self.servers:
+            server.close()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=2)
 
 
 class Sandbox:
@@ -66,7 +99,7 @@ class Sandbox:
     def __init__(self, state: State, listener: socket.socket) -> None:
         self._state = state
         self._listener = listener
-        self._server = uvicorn_server(state)
+        self._server = WebServer(state)
         self._thread = threading.Thread(target=self._serve, name="sandbox", daemon=True)
         self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         """Address of the instance, without a slash at the end."""
@@ -80,8 +113,7 @@ class Sandbox:
 
     def stop(self) -> None:
         """Stop answering; ends stalled responses too."""
-        self._state.stopping.set()
-        self._server.should_exit = True
+        self._server.end()
         self._thread.join(10)
         self._listener.close()
 
@@ -144,6 +176,20 @@ class Sandbox:
     def reset(self) -> None:
         """Take all changes of the data back."""
         self._state.dataset.reset()
+
+    # -- faults ---------------------------------------------------------------------------------------------------------
+
+    def fault(self, name: str, collection: str | None = None, first: int = 1, last: int | None = None, **options: Any) -> Fault:
+        """Switch a fault on for the requests `first` to `last` of a collection, counted from now; see `FAULTS` and `Fault`.
+
+        No collection means all lists; `oauth` is the token endpoint. Options: seconds, size, location. Returns the fault, whose
+        `hits` counts. Several faults can be on at once.
+        """
+        return self._state.faults.add(Fault(name, collection, first, last, **options))
+
+    def clear_faults(self) -> None:
+        """Switch all faults off."""
+        self._state.faults.clear()
 
     # -- permissions ----------------------------------------------------------------------------------------------------
 

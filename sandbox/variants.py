@@ -63,6 +63,8 @@ class Variant:
     """Leaves fields without a value out of a record."""
     extra_fields: bool = False
     """Adds fields that the contract does not know."""
+    requests_per_second: int | None = None
+    """More are refused with 429 and a second's Retry-After."""
     broken: bool = False
     """No connector can read this completely; a good one says so."""
 
@@ -243,6 +245,7 @@ VARIANTS = {
         Variant("gateway", "paths begin with /gateway/syfter/api", path_prefix="gateway/syfter/api"),
         Variant("x-api-key", "the key is the whole of the header X-API-Key", api_key_header="X-API-Key", api_key_prefix=""),
         Variant("token-key", "the key follows the word Token", api_key_prefix="Token "),
+        Variant("rate-limited", "20 requests a second; beyond that 429 with Retry-After", requests_per_second=20),
         # several at once
         Variant("document-store", "_id, epoch timestamps, page numbers from 0, `docs`, no filter", **_DOCUMENT_STORE),
         Variant("behind-a-gateway", "own prefix and key header, bare array, strict, 60 a page", **_GATEWAY),
