@@ -13,7 +13,10 @@ from sandbox.faults import FAULTS, Fault
 from sandbox.server import DEFAULT_COMPANIES, DEFAULT_SEED, WebServer, listen, make_state
 from sandbox.variants import VARIANTS
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
+
+@app.command()
 def main(
     host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 8899,
@@ -86,10 +89,5 @@ def _welcome(url: str, conventions: str) -> str:
 Ctrl-C ends it."""
 
 
-def run() -> None:
-    """Console entry."""
-    typer.run(main)
-
-
 if __name__ == "__main__":
-    run()
+    app(prog_name="python -m sandbox")

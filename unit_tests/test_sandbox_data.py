@@ -111,7 +111,7 @@ def test_sources_disagree_and_the_rules_have_something_to_decide(fresh: Dataset)
     assert {rule["column_name"] for rule in fresh.records("datasource_preferences")} == {"*", "revenue", "profit"}
 
 
-@pytest.mark.parametrize("companies", [0, 1, 3, 60, 130])
+@pytest.mark.parametrize("companies", [0, 1, 3, 70])
 @pytest.mark.parametrize("seed", [1, 7])
 def test_every_page_and_every_filter_agree_with_a_plain_scan(companies: int, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Schedule, "SIZE", 64)  # so that a small instance runs over many blocks
