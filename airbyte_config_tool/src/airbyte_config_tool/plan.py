@@ -152,10 +152,10 @@ class Planner:
             recorded = state.secrets.get(field_name) if state else None
             return None if recorded is None else fingerprint.matches(recorded, value, label(resource, field_name), key)
 
-        configuration = actual.get("configuration") or {}
-        yield from differ.configurations(
-            wanted["configuration"], configuration, self.context.resolved(resource).hidden, unchanged
-        )
+        # `sourceType` and `destinationType` choose the definition when a resource is made; the server keeps them elsewhere.
+        ours = {name: value for name, value in wanted["configuration"].items() if name != f"{resource.kind}Type"}
+        theirs = actual.get("configuration") or {}
+        yield from differ.configurations(ours, theirs, self.context.resolved(resource).hidden, unchanged)
 
     def _definition(
         self, resource: Resource, wanted: Json, actual: Json, state: states.State | None, notes: list[str]

@@ -9,6 +9,8 @@ from typing import Any
 
 import jsonschema
 import yaml
+from referencing import Registry
+from referencing.jsonschema import DRAFT202012
 
 _DOCUMENT: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "openapi.yaml").read_text(encoding="utf-8"))
 
@@ -26,9 +28,17 @@ def _operation(method: str, path: str) -> dict[str, Any] | None:
     return None
 
 
+# One registry for all validators: resolving the document anew for each answer would cost more than the request itself.
+_REGISTRY: Registry[Any] = Registry().with_resource("urn:api", DRAFT202012.create_resource(_DOCUMENT))
+
+
+@cache
+def _validator(reference: str) -> jsonschema.Draft202012Validator:
+    return jsonschema.Draft202012Validator({"$ref": f"urn:api{reference}"}, registry=_REGISTRY)
+
+
 def _faults(schema: dict[str, Any], value: object) -> list[str]:
-    whole = {**schema, "components": _DOCUMENT["components"]}
-    return [f"{error.json_path}: {error.message}" for error in jsonschema.Draft202012Validator(whole).iter_errors(value)]
+    return [f"{error.json_path}: {error.message}" for error in _validator(schema["$ref"]).iter_errors(value)]
 
 
 def request_faults(method: str, path: str, body: object) -> list[str]:

@@ -15,11 +15,12 @@ import socket
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 from urllib.parse import parse_qs, urlsplit
 
 import jsonschema
@@ -27,6 +28,8 @@ import jsonschema
 from config_tool_support import contract
 
 Json = dict[str, Any]
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 BASE = "/api/public/v1"
 MASK = "**********"
 WORKSPACE = "9d2a7e0c-5c1b-4a3e-9f0e-2f6f6f1f3a10"
@@ -120,6 +123,7 @@ class Standin:
         self.destinations: dict[str, Json] = {}
         self.connections: dict[str, Json] = {}
         self.jobs: dict[int, Json] = {}
+        self.job_looks: Counter[int] = Counter()
         self.job_statuses = ["pending", "running", "running", "succeeded"]
         self.declarative: dict[str, Definition] = {}
         self.docker: dict[str, Definition] = {}
@@ -429,9 +433,8 @@ class Standin:
 
     def get_job(self, query: dict[str, list[str]], body: Json, ident: str) -> Json:
         job = _find(self.jobs, int(ident))
-        after = self.job_statuses.index(job["status"]) + 1
-        steps = self.job_statuses[after:] or [job["status"]]
-        job["status"] = steps[0]
+        self.job_looks[job["jobId"]] += 1
+        job["status"] = self.job_statuses[min(self.job_looks[job["jobId"]], len(self.job_statuses) - 1)]
         if job["status"] == "succeeded":
             job.update(rowsSynced=42, bytesSynced=4200, lastUpdatedAt="2026-01-31T09:31:00Z", duration="PT1M")
         return dict(job)
@@ -531,7 +534,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
 
-def _find(store: dict[Any, Any], ident: object) -> Any:
+def _find(store: dict[Key, Value], ident: Key) -> Value:
     if ident not in store:
         raise Problem(404, f"Could not find {ident}")
     return store[ident]
