@@ -1,0 +1,1 @@
+"""`make demo`: the whole way from a Syfter instance to answers in a database, on this machine."""

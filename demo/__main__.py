@@ -1,0 +1,213 @@
+"""The demo's command line. `make demo` runs it without options."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from rich.box import SIMPLE
+from rich.markup import escape
+from rich.table import Table
+
+from demo import connector, instance
+from demo.duckdb_sync import SCHEMA, StreamRead, Sync, load, row_counts
+from demo.screen import PhaseError, Screen
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the demo, a sync of a real instance (`--config`), or a query (`--sql`)."""
+    options = parse(arguments)
+    screen = Screen()
+    try:
+        if options.sql:
+            show_query(screen, options.database, options.sql)
+        elif options.config:
+            sync_real_instance(screen, options)
+        else:
+            show_everything(screen, options)
+    except PhaseError as failure:
+        screen.say(f"\n[red]{escape(str(failure))}[/red]")
+        return 1
+    except KeyboardInterrupt:
+        screen.say("\nStopped.")
+        return 130
+    return 0
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """Reads the options."""
+    parser = argparse.ArgumentParser(prog="python -m demo", description="From a Syfter instance to rows in a DuckDB file.")
+    parser.add_argument("--companies", type=int, default=200, help="size of the local instance (default 200)")
+    parser.add_argument("--config", type=Path, help="read a real instance with this configuration, in place of the local one")
+    parser.add_argument("--streams", help="with --config: only these, separated by commas")
+    parser.add_argument("--database", type=Path, help="the DuckDB file (default demo/output/warehouse.duckdb)")
+    parser.add_argument("--output", type=Path, default=ROOT / "demo" / "output", help="folder for all that is written")
+    parser.add_argument("--sql", help="run a query on the database and show the result")
+    options = parser.parse_args(arguments)
+    options.output = options.output.resolve()
+    options.database = (options.database or options.output / "warehouse.duckdb").resolve()
+    return options
+
+
+def show_everything(screen: Screen, options: argparse.Namespace) -> None:
+    """The demo proper: a local instance, two reads with a day of changes between them, and the answers."""
+    work = fresh(options)
+    with ExitStack() as stack:
+        with screen.phase("local instance") as phase:
+            here = stack.enter_context(instance.started(options.companies))
+            threading.Thread(target=load, args=[work], daemon=True).start()  # its seconds pass while the next phases run
+            config = options.output / "config.json"
+            config.write_text(json.dumps(here.config, indent=2) + "\n")
+            phase.result = f"{here.url}, {options.companies} companies"
+        sync = Sync(here.config, options.database, work)
+        streams = check_and_discover(screen, config, sync)
+        first = read(screen, "first read", sync, streams)
+        rows = row_counts(options.database, streams)
+        with screen.phase("a day passes") as phase:
+            updated, created = here.apply_day()
+            phase.result = f"on the instance: {updated} records changed, {created} new"
+        second = read(screen, "second read", sync, streams)
+    screen.say()
+    screen.console.print(table(streams, rows, first, second))
+    answers(screen, options)
+    farewell(screen, options)
+
+
+def sync_real_instance(screen: Screen, options: argparse.Namespace) -> None:
+    """One sync of the instance that a configuration names. The next one reads only what has changed since."""
+    try:
+        config: dict[str, Any] = json.loads(options.config.read_text())
+    except (OSError, ValueError) as error:
+        raise PhaseError(f"{options.config} cannot be read as JSON: {error}") from error
+    options.output.mkdir(parents=True, exist_ok=True)
+    sync = Sync(config, options.database, options.output / "airbyte")
+    known = check_and_discover(screen, options.config, sync)
+    streams = options.streams.split(",") if options.streams else known
+    if unknown := set(streams) - set(known):
+        raise PhaseError(f"--streams: {', '.join(sorted(unknown))} not known; there are {', '.join(known)}")
+    result = read(screen, "read", sync, streams)
+    screen.say()
+    screen.console.print(table(streams, row_counts(options.database, streams), result))
+    answers(screen, options)
+    screen.say(
+        f"\nThe data is in [bold]{escape(nice(options.database))}[/bold]. The same command again reads only what has changed."
+    )
+
+
+def fresh(options: argparse.Namespace) -> Path:
+    """Removes what an earlier demo left, and nothing else. Returns the folder for the tools' own files."""
+    options.output.mkdir(parents=True, exist_ok=True)
+    work: Path = options.output / "airbyte"
+    for folder in (work, options.output / "dbt"):
+        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        if options.database.exists():
+            duckdb.connect(str(options.database)).close()
+        for suffix in ("", ".wal"):
+            options.database.with_name(options.database.name + suffix).unlink(missing_ok=True)
+    except duckdb.IOException as error:
+        raise PhaseError(
+            f"{nice(options.database)} is open in another program, and DuckDB lets one write at a time. "
+            f"Close it and try again.\n({error})"
+        ) from error
+    return work
+
+
+def check_and_discover(screen: Screen, config: Path, sync: Sync) -> list[str]:
+    """The two commands that Airbyte runs before it reads anything."""
+    with screen.phase("check") as phase:
+        connector.check(config)
+        phase.result = "the instance answers and the key is good"
+    with screen.phase("discover") as phase:
+        phase.show("loading PyAirbyte")
+        streams = sync.streams()
+        phase.result = f"{len(streams)} streams"
+    return streams
+
+
+def read(screen: Screen, name: str, sync: Sync, streams: list[str]) -> dict[str, StreamRead]:
+    """One read into the database."""
+    with screen.phase(name) as phase:
+        phase.show("starting the connector")
+        result = sync.read(streams, phase.show)
+        phase.result = f"{sum(stream.records for stream in result.values()):,} records, through PyAirbyte into DuckDB"
+    return result
+
+
+def table(
+    streams: list[str], rows: dict[str, int], first: dict[str, StreamRead], second: dict[str, StreamRead] | None = None
+) -> Table:
+    """What arrived."""
+    headings = (
+        ["rows after\nfirst read", "seconds", "read by\nsecond", "seconds"]
+        if second
+        else ["rows in\ntable", "read now", "seconds"]
+    )
+    result = Table("stream", box=SIMPLE)
+    for heading in headings:
+        result.add_column(heading, justify="right", no_wrap=True)
+    result.columns[0].no_wrap = True
+    for name in streams:
+        figures = [f"{rows[name]:,}", f"{first[name].seconds:.2f}"]
+        if second:
+            figures += [f"{second[name].records:,}", f"{second[name].seconds:.2f}"]
+        else:
+            figures.insert(1, f"{first[name].records:,}")
+        result.add_row(name, *figures)
+    return result
+
+
+def answers(screen: Screen, options: argparse.Namespace) -> None:
+    """The transformation step: dbt/ applies the rules that say which source to believe."""
+    # The dbt package and its report hook in here.
+
+
+def farewell(screen: Screen, options: argparse.Namespace) -> None:
+    """Where everything is, and what to do next."""
+    python = nice(Path(sys.executable), resolve=False)
+    screen.say(
+        f"\nDone in {screen.elapsed:.0f} s. The data is in [bold]{escape(nice(options.database))}[/bold] (schema {SCHEMA})."
+    )
+    screen.say("\n[bold]Look into it[/bold], here or with any DuckDB client:")
+    example = f"SELECT year, source, revenue, profit FROM {SCHEMA}.company_financials WHERE company_id = 1003 ORDER BY ALL"  # noqa: S608
+    screen.say(f'  {python} -m demo --sql "{example}"')
+    screen.say(
+        "\n[bold]Read your own instance[/bold]: put its address and an API key (its administrators can make one) into a file:"
+    )
+    screen.say("  mkdir -p secrets && cp demo/config.example.json secrets/config.json     # then edit it")
+    screen.say(f"  {python} -m demo --config secrets/config.json --database warehouse.duckdb")
+    screen.say("\n[bold]Or in Airbyte[/bold]: `make image`, then add it as a custom connector; README.md shows how.")
+
+
+def show_query(screen: Screen, database: Path, sql: str) -> None:
+    """Runs a query on the database and prints the result as a table."""
+    try:
+        with duckdb.connect(str(database), read_only=True) as connection:
+            result = connection.sql(sql)
+            shown = Table(*result.columns)
+            for row in result.fetchall():
+                shown.add_row(*("" if value is None else escape(str(value)) for value in row))
+    except duckdb.Error as error:
+        raise PhaseError(str(error)) from error
+    screen.console.print(shown)
+
+
+def nice(path: Path, resolve: bool = True) -> str:
+    """The path as a person would type it here."""
+    absolute = os.path.realpath(path) if resolve else os.path.abspath(path)
+    relative = os.path.relpath(absolute)
+    return absolute if relative.startswith("..") else relative
+
+
+if __name__ == "__main__":
+    sys.exit(main())
