@@ -88,7 +88,16 @@ def test_limit_is_100_unless_asked_for_and_at_most_1000(shared: Sandbox) -> None
 
 
 @pytest.mark.parametrize(
-    "query", [{"limit": 0}, {"limit": "ten"}, {"limit": "1e2"}, {"offset": -1}, {"offset": ""}, {"updated_since": "yesterday"}]
+    "query",
+    [
+        {"limit": 0},
+        {"limit": "ten"},
+        {"limit": "1e2"},
+        {"offset": -1},
+        {"offset": ""},
+        {"updated_since": "yesterday"},
+        {"updated_since": ""},
+    ],
 )
 def test_nonsense_is_refused_with_a_message(shared: Sandbox, query: dict[str, Any]) -> None:
     response = get(shared, "articles", **query)
@@ -137,6 +146,8 @@ def test_errors_are_json_with_a_message(shared: Sandbox) -> None:
     ):
         assert response.status_code == status
         assert list(response.json()) == ["message"]
+    assert requests.post(shared.url + "/api/companies", headers=KEY, timeout=10).headers["Allow"] == "GET"
+    assert get(shared, "companies", offset=2**64).json()["data"] == []
 
 
 # -- who may read ---------------------------------------------------------------------------------------------------------
@@ -224,7 +235,7 @@ def test_collections_can_be_denied_and_removed(box: Sandbox) -> None:
 
 
 def test_requests_are_recorded(box: Sandbox) -> None:
-    get(box, "articles", limit=3, updated_since="")
+    get(box, "articles", limit=3, other="")
     get(box, "articles", headers={})
     token(box)
     first, second, third = box.requests
@@ -235,7 +246,7 @@ def test_requests_are_recorded(box: Sandbox) -> None:
         1,
         200,
     )
-    assert first.query == {"limit": "3", "updated_since": ""}
+    assert first.query == {"limit": "3", "other": ""}
     assert first.headers["authorization"] == KEY["Authorization"]
     assert (second.number, second.status) == (2, 401)
     assert (third.method, third.path, third.collection, third.status) == ("POST", "/oauth/token", None, 200)
@@ -427,6 +438,19 @@ def test_a_broken_server_gives_a_page_again(name: str) -> None:
         assert len(pages) == 12
         assert pages[-1]
         assert pages[-1] == pages[-2]
+
+
+def test_a_strict_server_refuses_what_it_does_not_know() -> None:
+    known = {"limit": 5, "offset": 0, "updated_since": "2026-01-01"}
+    with running(conventions="strict") as box:
+        assert get(box, "articles", **known).status_code == 200
+        refused = get(box, "articles", page=1, **known)
+        assert refused.status_code == 400
+        assert refused.json()["message"] == "Unknown query parameter: page"
+    with running(conventions="strict-no-filter") as box:
+        assert get(box, "articles", **known).json()["message"] == "Unknown query parameter: updated_since"
+    with running() as box:
+        assert get(box, "articles", page=1, **known).status_code == 200
 
 
 def test_a_rate_limit_is_announced_and_kept() -> None:

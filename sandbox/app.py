@@ -207,7 +207,7 @@ def _window(variant: Variant, query: dict[str, str]) -> Window:
         offset, after = 0, None
     since = None
     text = query.get(variant.updated_since_parameter) if variant.updated_since_parameter else None
-    if text and not variant.ignores_updated_since:
+    if text is not None and not variant.ignores_updated_since:
         try:
             since = variant.since(text)
         except ValueError:
@@ -231,7 +231,7 @@ def _integer(query: dict[str, str], name: str, default: int) -> int:
     text = query.get(name)
     if text is None:
         return default
-    if not text.isascii() or not text.lstrip("-").isdigit() or len(text) > 18:
+    if not text.isascii() or not text.lstrip("-").isdigit() or len(text) > 100:
         raise RefusedError(400, f"{name} must be a whole number, not {text!r}")
     return int(text)
 
@@ -251,7 +251,7 @@ def _json(content: Any, status: int = 200, headers: dict[str, str] | None = None
 async def _refuse(request: Request, error: Any) -> Response:
     if isinstance(error, HTTPException):  # of the framework: unknown path, wrong method
         message = f"Not found: {request.url.path}" if error.status_code == 404 else error.detail
-        return _json({"message": message}, error.status_code)
+        return _json({"message": message}, error.status_code, dict(error.headers or {}))
     return _json({"message": str(error)}, error.status, error.headers)
 
 
@@ -264,13 +264,13 @@ def _add_token_route(app: FastAPI, state: State) -> None:
 
 
 def _add_controls(app: FastAPI, state: State) -> None:
-    @app.post("/sandbox/day", tags=["sandbox"])
+    @app.post("/sandbox/day", include_in_schema=False)
     async def day() -> Any:
         """Apply a day's worth of changes."""
         counts = state.dataset.apply_day()
         return {"day": state.dataset.day, "changes": counts}
 
-    @app.post("/sandbox/reset", tags=["sandbox"])
+    @app.post("/sandbox/reset", include_in_schema=False)
     async def reset() -> Any:
         """Take all changes back and forget requests."""
         state.dataset.reset()
@@ -278,12 +278,12 @@ def _add_controls(app: FastAPI, state: State) -> None:
         state.served.clear()
         return {"day": 0}
 
-    @app.get("/sandbox/faults", tags=["sandbox"])
+    @app.get("/sandbox/faults", include_in_schema=False)
     async def faults() -> Any:
         """The faults that are switched on, and how often they struck."""
         return [dataclasses.asdict(fault) for fault in state.faults.faults]
 
-    @app.post("/sandbox/faults", tags=["sandbox"])
+    @app.post("/sandbox/faults", include_in_schema=False)
     async def add_fault(request: Request) -> Any:
         """Switch a fault on: a JSON object with `name`, perhaps `collection`, `first`, `last`, `seconds`, `size`, `location`."""
         try:
@@ -291,13 +291,13 @@ def _add_controls(app: FastAPI, state: State) -> None:
         except (TypeError, ValueError) as error:
             raise RefusedError(400, str(error)) from None
 
-    @app.delete("/sandbox/faults", tags=["sandbox"])
+    @app.delete("/sandbox/faults", include_in_schema=False)
     async def clear_faults() -> Any:
         """Switch all faults off."""
         state.faults.clear()
         return []
 
-    @app.get("/sandbox/status", tags=["sandbox"])
+    @app.get("/sandbox/status", include_in_schema=False)
     async def status() -> Any:
         """Rows per collection, requests served, day."""
         dataset = state.dataset
