@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import math
 import random
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
-from typing import Any, Iterable, Mapping, Optional, Sequence, Union
+from typing import Any, Optional, Union
 from urllib.parse import urlsplit
 
 import orjson
@@ -25,7 +26,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_syfter.diagnosis import NO_ANSWER, config_error, explain, own_words
 from source_syfter.notes import notes_of
-from source_syfter.timestamps import EPOCH, epoch_ms_to_iso, http_date, now, parse
+from source_syfter.timestamps import EPOCH, epoch_ms_to_iso, http_date, now, parse, to_iso
 
 # What one component leaves on a response (or exception) for the next: it is handled by one thread from end to end.
 _PAGE = "_syfter_page"
@@ -138,11 +139,11 @@ class UpdatedSince(RecordFilter):
         stream_slice: Optional[StreamSlice] = None,
         next_page_token: Optional[Mapping[str, Any]] = None,
     ) -> Iterable[Mapping[str, Any]]:
-        start = stream_slice.get("start_time") if stream_slice else None
-        if not start or start <= EPOCH:
+        bound = parse(stream_slice.get("start_time")) if stream_slice else None
+        start = to_iso(bound) if bound else EPOCH
+        if bound is None or start <= EPOCH:
             yield from records
             return
-        bound = parse(start)
         for record in records:
             value = record.get(self.cursor_field)
             # The usual form sorts as text; everything else is parsed, which costs twenty times as much.
@@ -151,7 +152,7 @@ class UpdatedSince(RecordFilter):
                     yield record
             else:
                 moment = parse(value)
-                if moment is None or bound is None or moment >= bound:
+                if moment is None or moment >= bound:
                     yield record
 
 
@@ -177,6 +178,8 @@ class OffsetUntilEmpty(PaginationStrategy):
         last_page_size: int,
         last_record: Optional[Record],
         last_page_token_value: Optional[Any] = None,
+        page_size_override: Optional[int] = None,
+        stream_slice: Optional[StreamSlice] = None,
     ) -> Optional[Any]:
         count = extracted_record_count(response, default=last_page_size)
         if count == 0:
@@ -217,6 +220,8 @@ class NextToken(PaginationStrategy):
         last_page_size: int,
         last_record: Optional[Record],
         last_page_token_value: Optional[Any] = None,
+        page_size_override: Optional[int] = None,
+        stream_slice: Optional[StreamSlice] = None,
     ) -> Optional[Any]:
         page: Optional[Page] = getattr(response, _PAGE, None)
         token = page.body if page else None
@@ -286,9 +291,7 @@ class ErrorHandler(DefaultErrorHandler):
         super().__post_init__(parameters)
         self._stream = str(parameters.get("name", "records"))
 
-    def interpret_response(
-        self, response_or_exception: Optional[Union[requests.Response, Exception]]
-    ) -> ErrorResolution:
+    def interpret_response(self, response_or_exception: Optional[Union[requests.Response, Exception]]) -> ErrorResolution:
         if isinstance(response_or_exception, requests.Response):
             resolution = self._of_response(response_or_exception)
         else:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Any, Iterator, Mapping, Optional
+from collections.abc import Iterator, Mapping
+from typing import Any, Optional
 from urllib.parse import urlsplit, urlunsplit
 
 import jsonschema
@@ -89,7 +90,7 @@ def _branch_problems(error: jsonschema.ValidationError) -> Iterator[str]:
     branches = {branch["properties"]["auth_type"]["const"]: branch for branch in error.validator_value}
     chosen = error.instance.get("auth_type") if isinstance(error.instance, dict) else None
     if not isinstance(chosen, str) or chosen not in branches:
-        yield f'Authentication: choose a scheme (credentials.auth_type), one of {", ".join(branches)}.'
+        yield f"Authentication: choose a scheme (credentials.auth_type), one of {', '.join(branches)}."
         return
     for fault in jsonschema.Draft7Validator(branches[chosen]).iter_errors(error.instance):
         yield _sentence(fault, branches[chosen], prefix="Authentication: ")
@@ -112,7 +113,8 @@ def _sentence(error: jsonschema.ValidationError, schema: Mapping[str, Any], pref
         return f"{title}: {shown}is not one of {', '.join(map(str, error.validator_value))}."
     if error.validator in ("minimum", "maximum"):
         least, most = field.get("minimum"), field.get("maximum")
-        return f"{title}: {shown}is out of range; {least} to {most} is allowed." if most else f"{title}: {shown}is less than {least}."
+        allowed = f"{least} to {most} is allowed" if most else f"{least} is the least"
+        return f"{title}: {shown}is out of range; {allowed}."
     if error.validator == "type":
         return f"{title}: {shown}should be of type {error.validator_value}."
     return f"{title}: {shown}is not valid."
@@ -133,11 +135,13 @@ def _address(title: str, value: str, insecure: bool) -> str:
     except ValueError:
         port = 0
     if not parts.hostname or port == 0:
-        raise config_error(f'{title}: "{value}" is not an address. It should look like https://instance.example.com. [invalid-config]')
+        raise config_error(
+            f'{title}: "{value}" is no address. It should look like https://instance.example.com. [invalid-config]'
+        )
     if parts.scheme.lower() == "http" and not insecure and not is_loopback(parts.hostname):
         raise config_error(
-            f"{title}: http sends credentials and data unencrypted. Use https://, or set allow_insecure_http in a closed network. "
-            "[invalid-config]"
+            f"{title}: http sends credentials and data unencrypted. Use https://, or set allow_insecure_http in a "
+            "closed network. [invalid-config]"
         )
     return urlunsplit((parts.scheme.lower(), parts.netloc.lower(), parts.path.rstrip("/"), parts.query, ""))
 
@@ -161,7 +165,7 @@ def _header_value(title: str, value: str) -> str:
     if not value:
         raise config_error(f"{title} is empty. [invalid-config]")
     if not value.isascii() or not value.isprintable():
-        raise config_error(f"{title} holds a character that cannot be sent, such as a line break. Enter it again. [invalid-config]")
+        raise config_error(f"{title} holds a character that cannot be sent, such as a line break. [invalid-config]")
     return value
 
 

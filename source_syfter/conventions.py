@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
-from typing import Any, Mapping
+from typing import Any
 from urllib.parse import quote
 
 from source_syfter.diagnosis import config_error
@@ -59,7 +60,7 @@ def _request(definitions: Manifest, conventions: Mapping[str, Any]) -> None:
     if conventions.get("timestamp_format") == "epoch_ms":
         # `start_time` is always ISO; the macro turns it into epoch milliseconds.
         parameters["updated_since"] = parameters["updated_since"].replace(
-            "{{ stream_interval['start_time'] if", "{{ format_datetime(stream_interval['start_time'], '%ms') if"
+            "stream_interval['start_time'].replace('+0000', 'Z')", "format_datetime(stream_interval['start_time'], '%ms')"
         )
     _rename(parameters, "updated_since", conventions.get("updated_since_parameter", "updated_since"))
     _rename(parameters, "limit", conventions.get("limit_parameter", "limit"))
@@ -113,7 +114,9 @@ def _additional_collections(manifest: Manifest, collections: list[Mapping[str, A
     for collection in collections:
         name = collection["name"]
         if name in taken:
-            raise config_error(f'Additional collections: there is already a stream "{name}". Choose another name. [invalid-config]')
+            raise config_error(
+                f'Additional collections: there already is a stream "{name}"; choose another name. [invalid-config]'
+            )
         taken.add(name)
         manifest["streams"].append(_stream(manifest["definitions"], collection))
 

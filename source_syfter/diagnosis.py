@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ssl
-from typing import Any, Iterator, Optional
+from collections.abc import Iterator
+from typing import Any, Optional
 from urllib.parse import urlsplit
 
 import requests

@@ -6,14 +6,17 @@ import base64
 import json
 import logging
 import re
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets, update_secrets
 
 _SECRETS = ("api_key", "access_token", "password", "client_secret")
 # On a failure the CDK logs the request's and the response's headers and body, which hold licensed data and names of people.
-_FROM_HERE = re.compile(r"( and error message: |[ .]*Request \(body\): |[ ,]*Response (Content|Text|content is)[: ]).*", re.DOTALL)
+_FROM_HERE = re.compile(
+    r"( and error message: |[ .]*Request \(body\): |[ ,]*Response (Content|Text|content is)[: ]).*", re.DOTALL
+)
 
 
 def hide_secrets(config: Mapping[str, Any]) -> None:

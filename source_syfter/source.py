@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from importlib.resources import files
-from typing import Any, Iterator, Mapping, Optional
+from typing import Any, Optional
 
-import yaml
 from airbyte_cdk.models import (
     AirbyteCatalog,
     AirbyteConnectionStatus,
+    AirbyteErrorTraceMessage,
     AirbyteMessage,
     AirbyteStateBlob,
     AirbyteStateMessage,
@@ -20,7 +20,6 @@ from airbyte_cdk.models import (
     Type,
 )
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
-from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_syfter import config as user_config
@@ -28,19 +27,11 @@ from source_syfter.conventions import tailored
 from source_syfter.diagnosis import config_error
 from source_syfter.notes import KEY, Notes
 from source_syfter.secrecy import hide_secrets, presentable
+from source_syfter.spec import manifest
 from source_syfter.timestamps import now, parse, to_iso
 
 # What stands behind an error of one collection: the connection as a whole may still be good.
 _OF_ONE_COLLECTION = ("[collection-missing]", "[not-permitted]")
-
-
-def manifest() -> dict[str, Any]:
-    """The connector's manifest as it is in the package."""
-    loaded: dict[str, Any] = yaml.load(files("source_syfter").joinpath("manifest.yaml").read_bytes(), Loader=_Loader)
-    return loaded
-
-
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class SourceSyfter(ConcurrentDeclarativeSource):
@@ -59,12 +50,12 @@ class SourceSyfter(ConcurrentDeclarativeSource):
     ) -> None:
         definition = manifest()
         self._problem: Optional[AirbyteTracedException] = None
-        self._raw_config = config or {}
+        self.raw_config = config or {}
         self._notes = Notes()
         usable: dict[str, Any] = {}
         try:
             spec = definition["spec"]["connection_specification"]
-            usable = {**user_config.checked(self._raw_config, spec), KEY: self._notes}
+            usable = {**user_config.checked(self.raw_config, spec), KEY: self._notes}
             definition = tailored(definition, usable)
             self._cursors = _cursor_fields(definition)
             self._previous = _previous(state or [], self._cursors)
@@ -78,12 +69,12 @@ class SourceSyfter(ConcurrentDeclarativeSource):
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
         """Whether one collection can be read: the first that is neither missing nor refused."""
-        hide_secrets(self._raw_config)
+        hide_secrets(self.raw_config)
         if self._problem:
             return _failed(str(self._problem))
         self._warn_of_http(logger)
         # A check gives up early: see `components.Backoff`.
-        source = SourceSyfter(config={**self._raw_config, "impatient": True})
+        source = SourceSyfter(config={**self.raw_config, "impatient": True})
         refused: list[str] = []
         for stream in source.streams({}):
             availability = stream.check_availability()
@@ -92,7 +83,7 @@ class SourceSyfter(ConcurrentDeclarativeSource):
                     logger.warning(presentable(reason))
                 return AirbyteConnectionStatus(status=Status.SUCCEEDED)
             reason = availability.reason or ""
-            if not reason.endswith(_OF_ONE_COLLECTION) and not any(mark in reason for mark in _OF_ONE_COLLECTION):
+            if not any(mark in reason for mark in _OF_ONE_COLLECTION):
                 return _failed(reason)
             refused.append(reason)
         return _failed(_nothing_readable(refused, source.address))
@@ -114,9 +105,15 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         the server's: the order is by id, so a record that was passed may change while later ones are read.
         """
         self._raise_problem()
-        hide_secrets(self._raw_config)
+        hide_secrets(self.raw_config)
         self._warn_of_http(logger)
         began = now()
+        for name, value in self._previous.items():
+            if value > began:
+                logger.warning(
+                    f"{name}: its saved state, {to_iso(value)}, lies in the future, so nothing is newer. Clear its data in the "
+                    "connection to read it again."
+                )
         failures: dict[str, FailureType] = {}
         unknown = [each.stream.name for each in catalog.streams if each.stream.name not in self._cursors]
         try:
@@ -124,7 +121,7 @@ class SourceSyfter(ConcurrentDeclarativeSource):
                 if message.type is Type.STATE:
                     self._hold_back(message, began)
                 elif message.type is Type.TRACE and message.trace and message.trace.error:
-                    self._clean(message, failures)
+                    self._clean(message.trace.error, failures)
                 yield message
         except AirbyteTracedException as error:
             if error.internal_message != "Concurrent read failure":
@@ -148,7 +145,7 @@ class SourceSyfter(ConcurrentDeclarativeSource):
             logger.warning(f"{address} is reached without encryption: credentials and data can be read on the way.")
 
     def _hold_back(self, message: AirbyteMessage, began: datetime) -> None:
-        """Lowers the cursor of a state message to the moment at which the read of its stream began."""
+        """Lowers the cursor of a state message to the moment at which the read of its stream began, and writes it in UTC."""
         stream = message.state.stream if message.state else None
         cursor_field = self._cursors.get(stream.stream_descriptor.name) if stream else None
         if not stream or not cursor_field or not stream.stream_state:
@@ -161,18 +158,16 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         bound = began
         if server is not None:
             bound = min(began, max(server, previous) if previous else server)
-        if value is not None and value > bound:
-            stream.stream_state = AirbyteStateBlob({cursor_field: to_iso(bound)})
+        if value is not None:
+            stream.stream_state = AirbyteStateBlob({cursor_field: to_iso(min(value, bound))})
 
     @staticmethod
-    def _clean(message: AirbyteMessage, failures: dict[str, FailureType]) -> None:
-        error = message.trace.error  # type: ignore[union-attr] # the caller has looked
-        error.message = presentable(error.message)  # type: ignore[union-attr]
-        for name in ("internal_message", "stack_trace"):
-            text = getattr(error, name)
-            setattr(error, name, presentable(text) if text else text)
-        if error.stream_descriptor:  # type: ignore[union-attr]
-            failures[error.stream_descriptor.name] = error.failure_type  # type: ignore[union-attr]
+    def _clean(error: AirbyteErrorTraceMessage, failures: dict[str, FailureType]) -> None:
+        error.message = presentable(error.message)
+        error.internal_message = presentable(error.internal_message or "") or None
+        error.stack_trace = presentable(error.stack_trace or "") or None
+        if error.stream_descriptor:
+            failures[error.stream_descriptor.name] = error.failure_type or FailureType.system_error
 
 
 def _failed(message: str) -> AirbyteConnectionStatus:
@@ -182,13 +177,14 @@ def _failed(message: str) -> AirbyteConnectionStatus:
 def _nothing_readable(reasons: list[str], address: str) -> str:
     if all("[collection-missing]" in reason for reason in reasons):
         return (
-            f"{address} has none of the collections: all {len(reasons)} answer 404, so the path prefix or the host is wrong. Set the path "
-            'prefix under "API conventions" (conventions.path_prefix) to what stands between host and collection. [wrong-prefix]'
+            f"{address} has none of the collections: all {len(reasons)} answer 404, so the path prefix or the host is wrong. Set "
+            'the path prefix under "API conventions" (conventions.path_prefix) to what stands between host and collection. '
+            "[wrong-prefix]"
         )
     if all("[not-permitted]" in reason for reason in reasons):
         return (
-            f"The credentials are good, but may not read any of the {len(reasons)} collections of {address} (403). Ask an administrator of "
-            "the instance for the right to read them. [not-permitted]"
+            f"The credentials are good, but may not read any of the {len(reasons)} collections of {address} (403). Ask an "
+            "administrator of the instance for the right to read them. [not-permitted]"
         )
     return " ".join(reasons)
 
@@ -216,8 +212,8 @@ def _previous(state: list[AirbyteStateMessage], cursors: Mapping[str, Optional[s
         moment = parse(value)
         if moment is None:
             raise config_error(
-                f"{name}: the saved state cannot be read: {cursor_field} is not a moment. Clear the data of this stream in the connection, "
-                "so that it is read from the start. [unreadable-state]"
+                f"{name}: the saved state cannot be read: {cursor_field} is not a moment. Clear the data of this stream in the "
+                "connection, so that it is read from the start. [unreadable-state]"
             )
         values[name] = moment
     return values

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import InitVar, dataclass
-from typing import Any, Iterator, Mapping, Optional
+from typing import Any, Optional
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
@@ -63,9 +64,9 @@ class Guarded(DeclarativeAuthenticator):
             here, there = response.url, urljoin(response.url, response.headers["Location"])
             if not same_origin(here, there):
                 raise config_error(
-                    f"{self._stream}: the instance redirects to another address, {_origin(there)}. Credentials are not sent there. "
-                    'Set "Host" to the address of the instance itself; a sign-in page in front of it needs the scheme that the '
-                    "gateway asks for under \"Authentication\". [redirected]"
+                    f"{self._stream}: the instance redirects to another address, {_origin(there)}. Credentials are not sent "
+                    'there. Set "Host" to the address of the instance itself; a sign-in page in front of it needs the scheme that '
+                    'gateway asks for under "Authentication". [redirected]'
                 )
         response.raw = BoundedBody(self._stream, response.raw)
         return response
@@ -95,8 +96,8 @@ class BoundedBody:
             if time.monotonic() > end:
                 raise AirbyteTracedException(
                     message=(
-                        f"{self._stream}: the answer was not whole after {LONGEST_BODY_SECONDS:.0f} seconds. Try again later, or set a "
-                        "smaller page size. [no-answer]"
+                        f"{self._stream}: the answer was not whole after {LONGEST_BODY_SECONDS:.0f} seconds. Try again later, "
+                        "or set a smaller page size. [no-answer]"
                     ),
                     failure_type=FailureType.transient_error,
                 )
@@ -230,8 +231,8 @@ class ClientCredentials(DeclarativeAuthenticator):
                     return _token_answer(response)
                 problem = AirbyteTracedException(
                     message=(
-                        f"Authentication: the token URL failed with status {response.status_code}. Try again later; if it stays, ask "
-                        "who runs the identity provider. [token-unavailable]"
+                        f"Authentication: the token URL failed with status {response.status_code}. Try again later; if it "
+                        "stays, ask who runs the identity provider. [token-unavailable]"
                     ),
                     failure_type=FailureType.transient_error,
                 )
@@ -243,8 +244,8 @@ class ClientCredentials(DeclarativeAuthenticator):
 def _token_answer(response: requests.Response) -> dict[str, Any]:
     if response.is_redirect:
         raise config_error(
-            f"Authentication: the token URL redirects to {_origin(urljoin(response.url, response.headers['Location']))}. The client "
-            "secret is not sent there. Set the token URL to the endpoint itself. [redirected]"
+            f"Authentication: the token URL redirects to {_origin(urljoin(response.url, response.headers['Location']))}. The "
+            "client secret is not sent there. Set the token URL to the endpoint itself. [redirected]"
         )
     try:
         answer = response.json()
