@@ -43,12 +43,14 @@ def checked(config: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any
     for problem in _schema_problems(clean, spec):
         raise config_error(f"{problem} [invalid-config]")
     insecure = bool(clean.get("allow_insecure_http"))
-    clean["host"] = _address("Host", clean.get("host", DEFAULT_HOST), insecure)
+    clean["host"] = _address("Host (host)", clean.get("host", DEFAULT_HOST), insecure)
     clean["credentials"] = _credentials(clean["credentials"], insecure)
     if "start_date" in clean:
         start = parse(clean["start_date"])
         if start is None:
-            raise config_error(f'Start date: "{clean["start_date"]}" is not a date. Write it as 2024-01-31. [invalid-config]')
+            raise config_error(
+                f'Start date (start_date): "{clean["start_date"]}" is not a date. Write it as 2024-01-31. [invalid-config]'
+            )
         clean["start_date"] = to_iso(start)
     return clean
 
@@ -87,36 +89,43 @@ def _schema_problems(config: Mapping[str, Any], spec: Mapping[str, Any]) -> Iter
 
 
 def _branch_problems(error: jsonschema.ValidationError) -> Iterator[str]:
-    branches = {branch["properties"]["auth_type"]["const"]: branch for branch in error.validator_value}
+    variants: Any = error.validator_value
+    branches = {branch["properties"]["auth_type"]["const"]: branch for branch in variants}
     chosen = error.instance.get("auth_type") if isinstance(error.instance, dict) else None
     if not isinstance(chosen, str) or chosen not in branches:
-        yield f"Authentication: choose a scheme (credentials.auth_type), one of {', '.join(branches)}."
+        yield f"Authentication (credentials.auth_type): choose a scheme, one of {', '.join(branches)}."
         return
     for fault in jsonschema.Draft7Validator(branches[chosen]).iter_errors(error.instance):
-        yield _sentence(fault, branches[chosen], prefix="Authentication: ")
+        yield _sentence(fault, branches[chosen], within="credentials")
 
 
-def _sentence(error: jsonschema.ValidationError, schema: Mapping[str, Any], prefix: str = "") -> str:
+def _sentence(error: jsonschema.ValidationError, schema: Mapping[str, Any], within: str = "") -> str:
     path = list(error.absolute_path)
-    field = _schema_at(schema, path)
-    title = prefix + (field.get("title") or ".".join(map(str, path)) or "The configuration")
-    shown = "" if field.get("airbyte_secret") or not isinstance(error.instance, (str, int, float)) else f'"{error.instance}" '
+    expected: Any = error.validator_value
     if error.validator == "required":
-        missing = next(name for name in error.validator_value if name not in error.instance)
-        name = _schema_at(schema, [*path, missing]).get("title", missing)
-        return f"{prefix}{name} ({missing}) is missing."
+        instance: Any = error.instance
+        path.append(next(name for name in expected if name not in instance))
+    field = _schema_at(schema, path)
+    key = ".".join(filter(None, [within, *map(str, path)]))
+    title = f"{field.get('title', 'The configuration')} ({key})"
+    # Never a value from the credentials, nor a password in an address.
+    shown = f'"{str(error.instance)[:60]}" ' if isinstance(error.instance, (str, int, float)) else ""
+    if key.startswith("credentials") or "@" in shown:
+        shown = ""
+    if error.validator == "required":
+        return f"{title} is missing."
     if error.validator == "pattern":
         return f"{title}: {shown}is not valid. It should look like {field.get('pattern_descriptor', field['pattern'])}."
     if error.validator in ("minLength", "minItems"):
-        return f"{title} ({path[-1]}) is empty."
+        return f"{title} is empty."
     if error.validator == "enum":
-        return f"{title}: {shown}is not one of {', '.join(map(str, error.validator_value))}."
+        return f"{title}: {shown}is not one of {', '.join(map(str, expected))}."
     if error.validator in ("minimum", "maximum"):
         least, most = field.get("minimum"), field.get("maximum")
         allowed = f"{least} to {most} is allowed" if most else f"{least} is the least"
         return f"{title}: {shown}is out of range; {allowed}."
     if error.validator == "type":
-        return f"{title}: {shown}should be of type {error.validator_value}."
+        return f"{title}: {shown}should be of type {expected}."
     return f"{title}: {shown}is not valid."
 
 
@@ -150,14 +159,14 @@ def _credentials(credentials: Mapping[str, Any], insecure: bool) -> dict[str, An
     cleaned = dict(credentials)
     for name, title in (("api_key", "API key"), ("access_token", "Access token")):
         if name in cleaned:
-            cleaned[name] = _header_value(f"Authentication: {title} ({name})", cleaned[name].strip())
+            cleaned[name] = _header_value(f"{title} (credentials.{name})", cleaned[name].strip())
     for name in ("username", "password", "client_id", "client_secret"):
         if name in cleaned and not cleaned[name].strip():
-            raise config_error(f"Authentication: {name} is empty. [invalid-config]")
+            raise config_error(f"Authentication (credentials.{name}) is empty. [invalid-config]")
     if ":" in cleaned.get("username", ""):
-        raise config_error("Authentication: a user name cannot hold a colon (username). [invalid-config]")
+        raise config_error("User name (credentials.username) cannot hold a colon. [invalid-config]")
     if "token_url" in cleaned:
-        cleaned["token_url"] = _address("Authentication: Token URL (token_url)", cleaned["token_url"], insecure)
+        cleaned["token_url"] = _address("Token URL (credentials.token_url)", cleaned["token_url"], insecure)
     return cleaned
 
 

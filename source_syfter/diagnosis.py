@@ -50,6 +50,11 @@ _CAUSES: list[tuple[tuple[type[BaseException], ...], FailureType, str]] = [
         "the credentials hold a character that cannot be sent. Enter them again without line breaks. [invalid-credentials]",
     ),
     (
+        (ConnectionRefusedError,),
+        FailureType.transient_error,
+        '"{host}" refuses connections. Check host and port; the instance may be down. [refused]',
+    ),
+    (
         (urllib3_errors.ConnectTimeoutError, requests.exceptions.ConnectTimeout),
         FailureType.transient_error,
         '"{host}" cannot be reached (no connection in time). Check the host and port, and that a firewall or an allow-list '
@@ -59,11 +64,6 @@ _CAUSES: list[tuple[tuple[type[BaseException], ...], FailureType, str]] = [
         (urllib3_errors.ReadTimeoutError, requests.exceptions.Timeout),
         FailureType.transient_error,
         f'"{{host}}" did not answer in time. Try again later, or set a smaller page size. {NO_ANSWER}',
-    ),
-    (
-        (ConnectionRefusedError,),
-        FailureType.transient_error,
-        '"{host}" refuses connections. Check host and port; the instance may be down. [refused]',
     ),
     (
         (urllib3_errors.DecodeError, requests.exceptions.ContentDecodingError),

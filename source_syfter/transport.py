@@ -65,8 +65,8 @@ class Guarded(DeclarativeAuthenticator):
             if not same_origin(here, there):
                 raise config_error(
                     f"{self._stream}: the instance redirects to another address, {_origin(there)}. Credentials are not sent "
-                    'there. Set "Host" to the address of the instance itself; a sign-in page in front of it needs the scheme that '
-                    'gateway asks for under "Authentication". [redirected]'
+                    'there. Set "Host" to the address of the instance itself; a sign-in page in front of it needs the scheme '
+                    'that its gateway asks for under "Authentication". [redirected]'
                 )
         response.raw = BoundedBody(self._stream, response.raw)
         return response
