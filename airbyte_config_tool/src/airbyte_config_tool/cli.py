@@ -38,6 +38,7 @@ def _project_options(command: F) -> F:
             type=click.Path(path_type=Path),
             help="KEY=VALUE lines with the settings and secrets. A variable of the environment wins.",
         ),
+        click.option("--fresh", is_flag=True, help="Ask the connector again instead of reusing its answers of the last hour."),
         click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
     ):
         command = option(command)
@@ -55,10 +56,10 @@ def cli(ctx: click.Context) -> None:
 @cli.command()
 @_project_options
 @click.pass_obj
-def check(masker: Masker, directory: Path, octavia_file: Path, as_json: bool) -> int:
+def check(masker: Masker, directory: Path, octavia_file: Path, fresh: bool, as_json: bool) -> int:
     """Find faults offline. DIRECTORY is the project, by default this folder."""
     output = Output(masker, as_json)
-    context = _context(directory, octavia_file, masker)
+    context = _context(directory, octavia_file, masker, fresh)
     if not _checked(context, output):
         return EXIT_ERROR
     if not as_json:
@@ -69,10 +70,10 @@ def check(masker: Masker, directory: Path, octavia_file: Path, as_json: bool) ->
 @cli.command()
 @_project_options
 @click.pass_obj
-def plan(masker: Masker, directory: Path, octavia_file: Path, as_json: bool) -> int:
+def plan(masker: Masker, directory: Path, octavia_file: Path, fresh: bool, as_json: bool) -> int:
     """Show what `apply` would change. Exit code 0: nothing, 2: changes, 1: error."""
     output = Output(masker, as_json)
-    context = _context(directory, octavia_file, masker)
+    context = _context(directory, octavia_file, masker, fresh)
     _, _, changes = _planned(context, output)
     changed = any(change.action != SAME for change in changes)
     if as_json:
@@ -91,11 +92,19 @@ def plan(masker: Masker, directory: Path, octavia_file: Path, as_json: bool) -> 
 @click.option("--poll", default=5.0, show_default=True, help="Seconds between two looks at a running sync.")
 @click.pass_obj
 def apply(
-    masker: Masker, directory: Path, octavia_file: Path, as_json: bool, yes: bool, sync: bool, timeout: int, poll: float
+    masker: Masker,
+    directory: Path,
+    octavia_file: Path,
+    fresh: bool,
+    as_json: bool,
+    yes: bool,
+    sync: bool,
+    timeout: int,
+    poll: float,
 ) -> int:
     """Create and update what differs. Never deletes. Can be run again after any interruption."""
     output = Output(masker, as_json)
-    context = _context(directory, octavia_file, masker)
+    context = _context(directory, octavia_file, masker, fresh)
     planner, api, changes = _planned(context, output)
     changed = any(change.action != SAME for change in changes)
     if not as_json:
@@ -168,8 +177,8 @@ def import_octavia(masker: Masker, directory: Path, workspace_id: str | None, dr
     return EXIT_OK
 
 
-def _context(directory: Path, octavia_file: Path, masker: Masker) -> Context:
-    return Context(directory, octavia_file.expanduser(), os.environ, masker)
+def _context(directory: Path, octavia_file: Path, masker: Masker, fresh: bool) -> Context:
+    return Context(directory, octavia_file.expanduser(), os.environ, masker, fresh)
 
 
 def _checked(context: Context, output: Output) -> bool:

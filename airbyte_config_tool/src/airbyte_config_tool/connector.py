@@ -12,7 +12,6 @@ A `connector:` block in a source definition, source or destination names them:
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import shutil
 import subprocess
@@ -24,15 +23,17 @@ from typing import Any
 
 import yaml
 
+from airbyte_config_tool import cache
 from airbyte_config_tool.findings import ToolError
 
 TIMEOUT_SECONDS = 120
+_FAST_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Json = dict[str, Any]
 
 
 @dataclass
 class Connector:
-    """Where one connector's answers come from. Each answer is fetched once. Every method raises ToolError."""
+    """Where one connector's answers come from. `fresh` asks again instead of remembering. Every method raises ToolError."""
 
     base: Path
     command: list[str] = field(default_factory=list)
@@ -40,11 +41,13 @@ class Connector:
     catalog_file: str | None = None
     manifest_file: str | None = None
     destination_sync_modes: list[str] | None = None
+    fresh: bool = False
     _spec: Json | None = None
-    _manifest: Json | None = None
+    _program: str | None = None
+    _installation: str | None = None
 
     @classmethod
-    def from_block(cls, block: object, base: Path) -> Connector:
+    def from_block(cls, block: object, base: Path, fresh: bool = False) -> Connector:
         """Reads a `connector:` block; raises ToolError when it is not one."""
         if not isinstance(block, dict) or not block.keys() <= {"command", "spec", "catalog", "manifest"}:
             raise ToolError("connector takes `command`, `spec`, `catalog` and `manifest`")
@@ -55,6 +58,7 @@ class Connector:
             block.get("spec"),
             block.get("catalog"),
             block.get("manifest"),
+            fresh=fresh,
         )
 
     def spec(self) -> Json | None:
@@ -76,21 +80,15 @@ class Connector:
             return _streams(self._load(self.catalog_file))
         if not self.command:
             return None
-        with tempfile.TemporaryDirectory() as folder:
-            config = Path(folder) / "config.json"
-            config.write_text(json.dumps(configuration), encoding="utf-8")
-            return _streams(self._message("CATALOG", "catalog", ["discover", "--config", str(config)]))
+        return _streams(self._message("CATALOG", "catalog", ["discover"], configuration))
 
-    def manifest(self) -> Json:
-        """The self-contained manifest to upload."""
-        if self._manifest is None:
-            if self.manifest_file:
-                self._manifest = self._load(self.manifest_file)
-            elif self.command:
-                self._manifest = _parse(self._run(["bundle"]), f"`{shlex.join(self.command)} bundle`")
-            else:
-                raise ToolError("neither a docker_repository nor a connector command or manifest file is given")
-        return self._manifest
+    def manifest(self, configuration: Json | None) -> Json:
+        """The self-contained manifest to upload, tailored to a configuration if one is given (see `catalog` for secrets)."""
+        if self.manifest_file:
+            return self._load(self.manifest_file)
+        if self.command:
+            return _parse(self._ask(["bundle"], configuration), f"`{shlex.join(self.command)} bundle`")
+        raise ToolError("neither a docker_repository nor a connector command or manifest file is given")
 
     def _load(self, name: str) -> Json:
         path = self.base / name
@@ -99,10 +97,10 @@ class Connector:
         except OSError as error:
             raise ToolError(f"{path} cannot be read: {error.strerror}") from None
 
-    def _message(self, kind: str, key: str, arguments: list[str]) -> Json:
+    def _message(self, kind: str, key: str, arguments: list[str], configuration: Json | None = None) -> Json:
         """The first Airbyte message of a kind among the lines of the connector's output."""
         failure = ""
-        for line in self._run(arguments).splitlines():
+        for line in self._ask(arguments, configuration).splitlines():
             try:
                 message = json.loads(line)
             except ValueError:
@@ -115,17 +113,38 @@ class Connector:
                 failure = str(message.get("trace", {}).get("error", {}).get("message") or failure)
         raise ToolError(f"`{shlex.join([*self.command, arguments[0]])}` gave no {kind} message. {failure}".strip())
 
-    def _run(self, arguments: list[str]) -> str:
-        shown = shlex.join([*self.command, arguments[0]])
-        program = shutil.which(self.command[0])
-        if program is None and os.sep not in self.command[0]:
+    def _ask(self, arguments: list[str], configuration: Json | None) -> str:
+        """The connector's output, remembered for a while. A configuration goes through a short-lived file."""
+        program = self._find()
+
+        def run() -> str:
+            if configuration is None:
+                return self._run(program, arguments)
+            with tempfile.TemporaryDirectory() as folder:
+                config = Path(folder) / "config.json"
+                config.write_text(json.dumps(configuration), encoding="utf-8")
+                return self._run(program, [*arguments, "--config", str(config)])
+
+        question = [program, *self.command[1:], *arguments, json.dumps(configuration, sort_keys=True)]
+        return cache.remembered(self._installation, question, run)
+
+    def _find(self) -> str:
+        """The path of the connector's program. Raises ToolError when it is not installed."""
+        if self._program is None:
             # Inside a virtual environment that was not activated the connector lies beside this tool.
-            program = shutil.which(self.command[0], path=str(Path(sys.executable).parent))
-        if program is None:
-            raise ToolError(
-                f"the connector's command {self.command[0]!r} is not installed here. "
-                "Install the connector, or record its answers and name the files under `connector:` (spec, catalog, manifest)"
-            )
+            beside = str(Path(sys.executable).parent)
+            program = shutil.which(self.command[0]) or shutil.which(self.command[0], path=beside)
+            if program is None:
+                raise ToolError(
+                    f"the connector's command {self.command[0]!r} is not installed here. "
+                    "Install the connector, or record its answers and name the files under `connector:` (spec, catalog, manifest)"
+                )
+            self._installation = None if self.fresh else cache.identity(Path(program))
+            self._program = program
+        return self._program
+
+    def _run(self, program: str, arguments: list[str]) -> str:
+        shown = shlex.join([*self.command, arguments[0]])
         try:
             done = subprocess.run(
                 [program, *self.command[1:], *arguments],
@@ -141,9 +160,18 @@ class Connector:
         except OSError as error:
             raise ToolError(f"`{shown}` could not be started: {error.strerror}") from None
         if done.returncode:
-            tail = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:]
-            raise ToolError(f"`{shown}` failed with exit code {done.returncode}: {' '.join(tail)[:500]}")
+            raise ToolError(f"`{shown}` failed with exit code {done.returncode}: {_failure(done.stdout, done.stderr)}")
         return done.stdout
+
+
+def _failure(stdout: str, stderr: str) -> str:
+    """The message of the connector's TRACE, else the last line it wrote, shortened."""
+    for line in stdout.splitlines():
+        try:
+            return str(json.loads(line)["trace"]["error"]["message"])[:500]
+        except (ValueError, KeyError, TypeError):
+            continue
+    return ((stderr.strip() or stdout.strip()).splitlines() or [""])[-1][:500]
 
 
 def _parse(text: str, origin: str) -> Json:
@@ -152,7 +180,7 @@ def _parse(text: str, origin: str) -> Json:
         data = json.loads(text)
     except ValueError:
         try:
-            data = yaml.safe_load(text)
+            data = yaml.load(text, Loader=_FAST_LOADER)  # noqa: S506  both are safe loaders
         except yaml.YAMLError:
             raise ToolError(f"{origin} is neither JSON nor YAML") from None
     if not isinstance(data, dict):

@@ -23,8 +23,9 @@ _OWN_SECRETS = ("AIRBYTE_CLIENT_SECRET", "AIRBYTE_PASSWORD", "AIRBYTE_STATE_KEY"
 class Context:
     """One run over one project. Raises ToolError when the project or `~/.octavia` cannot be read."""
 
-    def __init__(self, root: Path, octavia_file: Path, environ: Mapping[str, str], masker: Masker) -> None:
+    def __init__(self, root: Path, octavia_file: Path, environ: Mapping[str, str], masker: Masker, fresh: bool = False) -> None:
         self.root = root
+        self._fresh = fresh
         self.masker = masker
         self.variables = Variables.load(octavia_file, environ)
         for name in _OWN_SECRETS:
@@ -34,6 +35,7 @@ class Context:
         self._connectors: dict[int, Connector | None] = {}
         self._resolved: dict[int, Resolved] = {}
         self._catalogs: dict[int, list[Json] | None] = {}
+        self._manifests: dict[int, Json] = {}
         for resource in self.project.of(DEFINITION) + self.project.of(SOURCE) + self.project.of(DESTINATION):
             self._connectors[id(resource)] = self._make_connector(resource)
 
@@ -64,11 +66,25 @@ class Context:
         return self._catalogs[id(source)]
 
     def manifest(self, definition: Resource) -> Json:
-        """The manifest that a definition uploads. Raises ToolError."""
-        return (self.connector(definition) or Connector(definition.folder)).manifest()
+        """The manifest that a definition uploads, tailored to its sources (API conventions end up in it). Raises ToolError."""
+        if id(definition) not in self._manifests:
+            connector = self.connector(definition) or Connector(definition.folder)
+            sources = [s for s in self.project.of(SOURCE) if s.links.get(DEFINITION) is definition]
+            made = {s.name: connector.manifest(self.resolved(s).without_secrets()) for s in sources}
+            first = next(iter(made.values())) if made else connector.manifest(None)
+            odd = next((name for name, other in made.items() if other != first), None)
+            if odd is not None:
+                raise ToolError(
+                    f"sources {sources[0].name} and {odd} need different manifests, as their configurations change the streams: "
+                    "give each a source definition of its own"
+                )
+            self._manifests[id(definition)] = first
+        return self._manifests[id(definition)]
 
     def prefetch(self, manifests: bool) -> None:
         """Asks the connectors at the same time: each answer is a process of its own that takes a second or more."""
+        for source in self.project.of(SOURCE):
+            self.resolved(source)  # what both questions below start from
         with ThreadPoolExecutor(max_workers=4) as pool:
             jobs = [pool.submit(self.catalog, source) for source in self.project.of(SOURCE)]
             if manifests:
@@ -104,7 +120,7 @@ class Context:
         if "connector" not in resource.file.data:
             return None
         try:
-            return Connector.from_block(resource.file.data["connector"], resource.folder)
+            return Connector.from_block(resource.file.data["connector"], resource.folder, self._fresh)
         except ToolError as error:
             self.findings.append(resource.finding("layout", ("connector",), str(error), "see `init` for an example"))
             return None
