@@ -67,7 +67,7 @@ class RecordExtractor(BaseRecordExtractor):
         self._path = self.records_path.split(".") if self.records_path else []
 
     def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
-        notes_of(self.config).answered(self._stream, response.headers.get("Date"))
+        notes_of(self.config).answered(self._stream, response.headers.get("Date"), response.elapsed)
         try:
             body = orjson.loads(response.content)
         except ValueError:
@@ -93,7 +93,8 @@ class RecordExtractor(BaseRecordExtractor):
         return f'under "{self.records_path}"' if self._path else "as the body itself"
 
     def _refuse_repeated(self, records: Sequence[Mapping[str, Any]]) -> None:
-        ids = [record.get(self.id_field) for record in records]
+        # In any order: a server that does not sort may shuffle the page that it repeats.
+        ids = sorted((record.get(self.id_field) for record in records), key=str)
         # Records without the key are compared as a whole: a wrong `id_field` must not look like a repeated page.
         digest = hashlib.blake2b(orjson.dumps(records if None in ids else ids), digest_size=16).digest()
         if digest in self._seen:
@@ -110,7 +111,7 @@ def _kind_of_text(response: requests.Response) -> str:
         return f"an empty body ({response.status_code})"
     if "html" in response.headers.get("Content-Type", "") or response.content.lstrip()[:1] == b"<":
         return "a web page"
-    return "text that is cut off or"
+    return "damaged or other text"
 
 
 def _shape(body: Any) -> str:
@@ -147,7 +148,7 @@ class UpdatedSince(RecordFilter):
         for record in records:
             value = record.get(self.cursor_field)
             # The usual form sorts as text; everything else is parsed, which costs twenty times as much.
-            if type(value) is str and len(value) == 24 and value[-1] == "Z":
+            if type(value) is str and len(value) == 24 and value[-1] == "Z" and value[10] == "T" and value[19] == ".":
                 if value >= start:
                     yield record
             else:

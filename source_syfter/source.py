@@ -200,14 +200,20 @@ def _cursor_fields(definition: Mapping[str, Any]) -> dict[str, Optional[str]]:
 
 
 def _previous(state: list[AirbyteStateMessage], cursors: Mapping[str, Optional[str]]) -> dict[str, datetime]:
-    """The cursor values that the read starts from, by stream. Raises a config error for a value that is no moment."""
+    """The cursor values that the read starts from, by stream; puts them into one form, which the CDK can read.
+
+    Raises a config error for a value that is no moment.
+    """
     values: dict[str, datetime] = {}
     for message in state:
         stream = message.stream
         name = stream.stream_descriptor.name if stream else ""
         cursor_field = cursors.get(name)
-        value = getattr(stream.stream_state, cursor_field, None) if stream and stream.stream_state and cursor_field else None
+        if not stream or not stream.stream_state or not cursor_field or not hasattr(stream.stream_state, cursor_field):
+            continue
+        value = getattr(stream.stream_state, cursor_field)
         if value is None:
+            stream.stream_state = AirbyteStateBlob()
             continue
         moment = parse(value)
         if moment is None:
@@ -215,6 +221,7 @@ def _previous(state: list[AirbyteStateMessage], cursors: Mapping[str, Optional[s
                 f"{name}: the saved state cannot be read: {cursor_field} is not a moment. Clear the data of this stream in the "
                 "connection, so that it is read from the start. [unreadable-state]"
             )
+        stream.stream_state = AirbyteStateBlob({cursor_field: to_iso(moment)})
         values[name] = moment
     return values
 

@@ -1,0 +1,164 @@
+"""Runs the connector in this process and sorts what comes out, for the tests of `unit_tests/` and `integration_tests/`."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from io import StringIO
+from typing import Any
+
+import orjson
+from airbyte_cdk.exception_handler import assemble_uncaught_exception
+from airbyte_cdk.logger import AirbyteLogFormatter
+from airbyte_cdk.models import (
+    AirbyteErrorTraceMessage,
+    AirbyteMessage,
+    AirbyteMessageSerializer,
+    AirbyteStateMessage,
+    AirbyteStateMessageSerializer,
+    AirbyteStream,
+    ConfiguredAirbyteCatalog,
+    ConfiguredAirbyteStream,
+    DestinationSyncMode,
+    SyncMode,
+    Type,
+)
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_syfter.source import SourceSyfter
+
+Json = dict[str, Any]
+
+# The nine collections of the contract: stream name and path.
+PATHS = {
+    "companies": "companies",
+    "company_overviews": "company-overviews",
+    "company_financials": "company-financials",
+    "company_employees": "company-employees",
+    "articles": "articles",
+    "custom_property_definitions": "custom-property-definitions",
+    "custom_property_values": "custom-property-values",
+    "datasource_priorities": "datasource-priorities",
+    "datasource_preferences": "datasource-preferences",
+}
+STREAMS = list(PATHS)
+LOGGER = logging.getLogger("airbyte")
+
+
+@dataclass
+class Outcome:
+    """What one read gave."""
+
+    messages: list[AirbyteMessage]
+    failure: BaseException | None = None
+    log: str = ""
+    records: dict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
+    states: dict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
+    errors: dict[str, AirbyteErrorTraceMessage] = field(default_factory=dict)
+    statuses: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def __post_init__(self) -> None:
+        for message in self.messages:
+            self._sort(message)
+
+    def _sort(self, message: AirbyteMessage) -> None:
+        if message.type is Type.RECORD:
+            self.records[message.record.stream].append(dict(message.record.data))
+        elif message.type is Type.STATE:
+            stream = message.state.stream
+            self.states[stream.stream_descriptor.name].append(dict(vars(stream.stream_state or object.__new__(type("", (), {})))))
+        elif message.type is Type.TRACE and message.trace.error:
+            self.errors[getattr(message.trace.error.stream_descriptor, "name", "")] = message.trace.error
+        elif message.type is Type.TRACE and message.trace.stream_status:
+            status = message.trace.stream_status
+            self.statuses[status.stream_descriptor.name].append(status.status.value)
+
+    def ids(self, stream: str) -> list[Any]:
+        """The ids that were emitted for `stream`, in order."""
+        return [record.get("id") for record in self.records[stream]]
+
+    def cursor(self, stream: str, field: str = "updated_at") -> Any:
+        """The cursor value of the last state of `stream`."""
+        return self.states[stream][-1].get(field)
+
+    def message_of(self, stream: str) -> str:
+        """The text that the user reads for a stream that failed."""
+        return self.errors[stream].message
+
+    def kind_of(self, stream: str) -> str:
+        """The failure type of a stream that failed."""
+        return self.errors[stream].failure_type.value
+
+    def completed(self, stream: str) -> bool:
+        """Whether `stream` was read to its end."""
+        return self.statuses[stream][-1:] == ["COMPLETE"] and stream not in self.errors
+
+    @cached_property
+    def text(self) -> str:
+        """Everything that was put out, records aside."""
+        lines = [orjson.dumps(AirbyteMessageSerializer.dump(each)).decode() for each in self.messages if each.type is not Type.RECORD]
+        if self.failure:
+            lines.append(assemble_uncaught_exception(type(self.failure), self.failure).as_airbyte_message().trace.error.message)
+        return "\n".join([*lines, self.log])
+
+
+def configured(streams: Sequence[str] | Mapping[str, str], mode: str = "incremental") -> ConfiguredAirbyteCatalog:
+    """A configured catalog of `streams`."""
+    both = [SyncMode.full_refresh, SyncMode.incremental]
+    return ConfiguredAirbyteCatalog(
+        streams=[
+            ConfiguredAirbyteStream(
+                stream=AirbyteStream(name=name, json_schema={}, supported_sync_modes=both),
+                sync_mode=SyncMode(mode),
+                destination_sync_mode=DestinationSyncMode.append,
+            )
+            for name in streams
+        ]
+    )
+
+
+def saved(state: Mapping[str, Json]) -> list[AirbyteStateMessage]:
+    """State messages, by stream name, in the form in which the platform hands them back."""
+    return [
+        AirbyteStateMessageSerializer.load(
+            {"type": "STREAM", "stream": {"stream_descriptor": {"name": name}, "stream_state": content}}
+        )
+        for name, content in state.items()
+    ]
+
+
+def read(
+    config: Mapping[str, Any],
+    *streams: str,
+    state: Mapping[str, Json] | None = None,
+    mode: str = "incremental",
+    log_level: int = logging.INFO,
+) -> Outcome:
+    """Reads `streams` (none named: all nine); `state`: the last states, by stream."""
+    catalog = configured(streams or STREAMS, mode)
+    written = StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(AirbyteLogFormatter())
+    handler.setLevel(log_level)
+    logging.getLogger().addHandler(handler)
+    messages: list[AirbyteMessage] = []
+    failure: BaseException | None = None
+    try:
+        states = saved(state) if state else None
+        source = SourceSyfter(config=config, catalog=catalog, state=states)
+        for message in source.read(LOGGER, config, catalog, states):
+            messages.append(message)
+    except AirbyteTracedException as error:
+        failure = error
+    finally:
+        logging.getLogger().removeHandler(handler)
+    return Outcome(messages, failure, written.getvalue())
+
+
+def check(config: Mapping[str, Any]) -> tuple[bool, str]:
+    """Whether a check of `config` succeeds, and what it says."""
+    status = SourceSyfter(config=config).check(LOGGER, config)
+    return status.status.value == "SUCCEEDED", status.message or ""
