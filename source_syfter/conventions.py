@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 from urllib.parse import quote
@@ -34,6 +34,35 @@ def tailored(manifest: Mapping[str, Any], config: Mapping[str, Any]) -> Manifest
     _records(definitions, conventions)
     _additional_collections(result, config.get("additional_collections") or [])
     return result
+
+
+def without_cursor(manifest: Mapping[str, Any], names: Iterable[str]) -> Manifest:
+    """A copy of `manifest` in which the streams `names` are read whole, without the cost of a cursor for each record.
+
+    For streams that a connection syncs in full: their state says nothing (test_full_refresh_needs_no_cursor).
+    """
+    result: Manifest = deepcopy(dict(manifest))
+    names = set(names)
+    for place, stream in enumerate(result["streams"]):
+        if stream["$parameters"]["name"] in names:
+            own = {key: value for key, value in stream.items() if key != "$ref"}
+            whole = {**deepcopy(result["definitions"]["base_stream"]), **own}
+            _drop_cursor(result["definitions"], whole)
+            result["streams"][place] = whole
+    return result
+
+
+def _drop_cursor(definitions: Manifest, stream: Manifest) -> None:
+    retriever = stream["retriever"]
+    if isinstance(retriever["record_selector"], str):
+        retriever["record_selector"] = deepcopy(definitions["record_selector"])
+    stream.pop("incremental_sync", None)
+    retriever["record_selector"].pop("record_filter", None)
+    # There is nothing to ask changes by.
+    requester = deepcopy(definitions["requester"])
+    parameters = requester["request_parameters"]
+    requester["request_parameters"] = {name: value for name, value in parameters.items() if "stream_interval" not in str(value)}
+    retriever["requester"] = requester
 
 
 def _api_key(definitions: Manifest, conventions: Mapping[str, Any]) -> None:
@@ -144,10 +173,7 @@ def _stream(definitions: Manifest, collection: Mapping[str, Any]) -> Manifest:
             "type": ["string", "integer", "null"],
         }
     else:
-        del stream["incremental_sync"]
-        del selector["record_filter"]
-        # There is nothing to ask changes by: the whole collection is read each time.
-        stream["retriever"]["requester"] = _without_since(definitions["requester"])
+        _drop_cursor(definitions, stream)
     stream["schema_loader"] = {
         "type": "InlineSchemaLoader",
         "schema": {
@@ -158,11 +184,3 @@ def _stream(definitions: Manifest, collection: Mapping[str, Any]) -> Manifest:
         },
     }
     return stream
-
-
-def _without_since(requester: Mapping[str, Any]) -> Manifest:
-    copy: Manifest = deepcopy(dict(requester))
-    copy["request_parameters"] = {
-        name: value for name, value in copy["request_parameters"].items() if "stream_interval" not in str(value)
-    }
-    return copy

@@ -17,13 +17,14 @@ from airbyte_cdk.models import (
     ConfiguredAirbyteCatalog,
     FailureType,
     Status,
+    SyncMode,
     Type,
 )
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_syfter import config as user_config
-from source_syfter.conventions import tailored
+from source_syfter.conventions import tailored, without_cursor
 from source_syfter.diagnosis import config_error
 from source_syfter.notes import KEY, Notes
 from source_syfter.secrecy import hide_secrets, presentable
@@ -57,6 +58,9 @@ class SourceSyfter(ConcurrentDeclarativeSource):
             spec = definition["spec"]["connection_specification"]
             usable = {**user_config.checked(self.raw_config, spec), KEY: self._notes}
             definition = tailored(definition, usable)
+            if catalog and "start_date" not in usable:
+                in_full = [each.stream.name for each in catalog.streams if each.sync_mode is SyncMode.full_refresh]
+                definition = without_cursor(definition, in_full)
             self._cursors = _cursor_fields(definition)
             self._previous = _previous(state or [], self._cursors)
         except AirbyteTracedException as problem:
