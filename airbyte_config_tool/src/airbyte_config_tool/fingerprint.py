@@ -56,6 +56,8 @@ def _hmac(secret: str, label: str, key: str) -> str:
 
 def _scrypt(secret: str, label: str, settings: str) -> str:
     log_n, r, p, salt = settings.split("$")
+    if not 1 <= int(log_n) <= 20:
+        raise ValueError("no cost that this tool ever wrote")
     text = f"{label}\0{secret}".encode()
     digest = hashlib.scrypt(text, salt=salt.encode(), n=1 << int(log_n), r=int(r), p=int(p), maxmem=_MAX_MEMORY, dklen=32)
     return digest.hex()

@@ -1,0 +1,441 @@
+"""The small parts: YAML with line numbers, variables, masking, fingerprints, schedules, addresses, specs, the connector."""
+
+from __future__ import annotations
+
+import base64
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from config_tool_support import connector as recorded
+from config_tool_support.harness import Run, edit, write_octavia
+
+from airbyte_config_tool import cache, fingerprint, schedule
+from airbyte_config_tool.api import base_url
+from airbyte_config_tool.connector import Connector
+from airbyte_config_tool.findings import ToolError
+from airbyte_config_tool.manifests import for_upload, manifest_faults
+from airbyte_config_tool.masking import MASK, Masker
+from airbyte_config_tool.schedule import ScheduleError
+from airbyte_config_tool.specs import coerce, validate
+from airbyte_config_tool.variables import Variables, expand
+from airbyte_config_tool.yamlfile import YamlFile
+
+# -- YAML --------------------------------------------------------------------------------------------------------------
+
+
+def test_yaml_knows_the_line_of_each_field_and_of_the_place_of_a_missing_one(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("# comment\na:\n  b:\n    - c: 1\n    - c: 2\n  d: x\n")
+    yaml = YamlFile(file)
+    assert [yaml.line(p) for p in (("a",), ("a", "b", 1, "c"), ("a", "d"), ("a", "b", "missing"))] == [2, 5, 6, 3]
+
+
+def test_a_date_stays_the_text_that_was_written(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("start_date: 2024-01-31\n")
+    assert YamlFile(file).data == {"start_date": "2024-01-31"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\nb: [\n", ":3: not valid YAML"),
+        ("a:\n  b: 1\n  b: 2\n", ":3: a.b is given twice"),
+        ("- a\n", ":1: expected `key: value`"),
+    ],
+)
+def test_broken_yaml_is_reported_with_its_line(run: Run, offline_project: Path, secrets: Path, text: str, message: str) -> None:
+    file = offline_project / "sources/syfter/configuration.yaml"
+    file.write_text(text)
+    with pytest.raises(ToolError, match=message):
+        YamlFile(file)
+    result = run("check", offline_project)
+    assert result.code == 1
+    assert f"sources/syfter/configuration.yaml{message[:2]}" in result.out
+
+
+# -- variables ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_environment_wins_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / ".octavia"
+    file.write_text("# comment\n\nA=from file\nB=x=y\nexport C=3\n")
+    file.chmod(0o600)
+    variables = Variables.load(file, {"A": "from environment"})
+    assert (variables.get("A"), variables.get("B"), variables.get("C")) == ("from environment", "x=y", "3")
+    assert variables.findings == []
+
+
+def test_a_file_that_others_may_read_is_pointed_out(tmp_path: Path) -> None:
+    file = tmp_path / ".octavia"
+    file.write_text("A=1\n")
+    file.chmod(0o644)
+    assert "chmod 600" in Variables.load(file, {}).findings[0].fix
+
+
+def test_a_line_that_is_no_variable_is_not_repeated(tmp_path: Path) -> None:
+    file = tmp_path / ".octavia"
+    file.write_text("KEY=-----BEGIN\nMIIEvQIBADANBgkq\n")
+    with pytest.raises(ToolError, match=r"\.octavia:2: not a KEY=VALUE line") as error:
+        Variables.load(file, {})
+    assert "MIIE" not in str(error.value)
+
+
+def test_expanding() -> None:
+    result = expand("a${X}b$${X}c${GONE}d${KEPT}$HOME", {"X": "1", "KEPT": "no", "HOME": "no"}, keep=("KEPT",))
+    assert (result.text, result.used, result.missing, result.kept) == (
+        "a1b${X}c${GONE}d${KEPT}$HOME",
+        ("X",),
+        ("GONE",),
+        ("KEPT",),
+    )
+
+
+# -- secrets -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("secret", ["sk-live-1234", 'pa"ss\\w/o rd', "ключ-от-дома", "a+b/c=d&e", "1234"])
+def test_a_secret_is_masked_in_every_form(secret: str) -> None:
+    masker = Masker()
+    masker.add(secret)
+    forms = [secret, json.dumps(secret), quote(secret, safe=""), base64.b64encode(secret.encode()).decode()]
+    for form in forms:
+        shown = masker.scrub(f"before {form} after")
+        assert secret not in shown
+        assert form.strip('"').rstrip("=") not in shown
+        assert shown.startswith("before ")
+
+
+def test_a_private_key_is_masked_line_by_line() -> None:
+    masker = Masker()
+    masker.add("-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0B\n-----END KEY-----")
+    assert masker.scrub("error near MIIEvQIBADANBgkqhkiG9w0B") == f"error near {MASK}"
+
+
+def test_everyday_words_survive() -> None:
+    masker = Masker()
+    masker.add("5432", certain=False)
+    masker.add("abc")
+    masker.add(True)
+    assert masker.scrub("port 5432, abcd, True") == "port 5432, abcd, True"
+    assert masker.scrub("key abc.") == f"key {MASK}."
+
+
+def test_a_fingerprint_tells_a_secret_from_another_and_looks_different_each_time() -> None:
+    for key in (None, "k" * 32):
+        made = fingerprint.make("1234", "source/a/pin", key)
+        assert "1234" not in made
+        assert fingerprint.matches(made, "1234", "source/a/pin", key)
+        assert not fingerprint.matches(made, "1235", "source/a/pin", key)
+        assert not fingerprint.matches(made, "1234", "source/b/pin", key)
+    assert fingerprint.make("1234", "x", None) != fingerprint.make("1234", "x", None)
+
+
+def test_a_fingerprint_cannot_be_tried_without_its_key_and_costs_time_with_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    keyed = fingerprint.make("1234", "x", "k" * 32)
+    assert not fingerprint.matches(keyed, "1234", "x", None)
+    assert not fingerprint.matches(keyed, "1234", "x", "K" * 32)
+    monkeypatch.undo()
+    began = time.process_time()
+    fingerprint.make("1234", "x", None)
+    assert time.process_time() - began > 0.02
+
+
+@pytest.mark.parametrize("broken", ["", "md5$123", "scrypt$", "scrypt$99$8$1$aa$bb", "scrypt$x$8$1$aa$bb", "hmac$"])
+def test_a_broken_fingerprint_is_as_good_as_none(broken: str) -> None:
+    assert not fingerprint.matches(broken, "secret", "x", "k" * 32)
+
+
+# -- schedules ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("units", "unit", "cron", "exact"),
+    [
+        (60, "minutes", "0 0 * * * ?", True),
+        (90, "minutes", "0 0 0/2 * * ?", False),
+        (1, "hours", "0 0 * * * ?", True),
+        (6, "hours", "0 0 0/6 * * ?", True),
+        (5, "hours", "0 0 0/5 * * ?", False),
+        (24, "hours", "0 0 0 * * ?", True),
+        (36, "hours", "0 0 0 1/2 * ?", False),
+        (3, "days", "0 0 0 1/3 * ?", False),
+        (45, "days", "0 0 0 1 1/2 ?", False),
+        (1, "weeks", "0 0 0 ? * SUN", True),
+        (2, "weeks", "0 0 0 1/14 * ?", False),
+        (1, "months", "0 0 0 1 * ?", True),
+        (3, "months", "0 0 0 1 1/3 ?", True),
+    ],
+)
+def test_basic_schedules_as_cron(units: int, unit: str, cron: str, exact: bool) -> None:
+    assert schedule.basic_to_cron(units, unit) == (cron, exact)
+    assert schedule.cron_fault(cron) is None
+
+
+@pytest.mark.parametrize(("units", "unit"), [(30, "minutes"), (0, "hours"), (13, "months"), (1, "fortnights")])
+def test_schedules_that_cannot_be_said(units: int, unit: str) -> None:
+    with pytest.raises(ScheduleError):
+        schedule.basic_to_cron(units, unit)
+
+
+def test_a_connection_without_a_schedule_is_manual() -> None:
+    assert schedule.to_api({}) == {"scheduleType": "manual"}
+
+
+# -- addresses ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "base"),
+    [
+        ("http://localhost:8000", "http://localhost:8000/api/public/v1"),
+        ("http://localhost:8000/", "http://localhost:8000/api/public/v1"),
+        ("airbyte.example.com", "https://airbyte.example.com/api/public/v1"),
+        ("https://api.airbyte.com", "https://api.airbyte.com/v1"),
+        ("https://gateway.example.com/airbyte/api/public/v1/", "https://gateway.example.com/airbyte/api/public/v1"),
+    ],
+)
+def test_base_urls(given: str, base: str) -> None:
+    assert base_url(given) == base
+
+
+@pytest.mark.parametrize("given", ["ftp://x", "http://user:pw@host", "http://host/?a=1", "http://"])
+def test_bad_addresses(given: str) -> None:
+    with pytest.raises(ToolError, match="AIRBYTE_URL"):
+        base_url(given)
+
+
+# -- specs -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "types", "expected"),
+    [
+        ("5", "integer", 5),
+        ("5", "string", "5"),
+        ("0.5", ["null", "number"], 0.5),
+        ("TRUE", "boolean", True),
+        ("x", "integer", "x"),
+    ],
+)
+def test_a_variable_takes_the_type_of_its_field(value: str, types: Any, expected: object) -> None:
+    assert coerce(value, {"type": types}) == expected
+
+
+def faults(**configuration: object) -> list[tuple[str, str]]:
+    whole = {"credentials": {"auth_type": "api_key", "api_key": "k"}, **configuration}
+    return [(f.message, f.fix) for f in validate(recorded.spec(), whole)]
+
+
+@pytest.mark.parametrize(
+    ("configuration", "message", "fix"),
+    [
+        ({"page_size": "many"}, "page_size must be of type integer, not string", "mend the value"),
+        ({"host": 5}, "host must be of type string, not integer", "put the value in quotes"),
+        ({"host": "a b"}, "host does not have the form that is asked for", "the form is https://host.example"),
+        ({"start_date": None}, "start_date is empty", "give a value, or delete the line if it is optional"),
+        ({"pagesize": 5}, "pagesize is not a field of this connector", "did you mean page_size?"),
+        (
+            {"conventions": {"paging": "pages"}},
+            "paging is none of the values this connector knows",
+            "one of: offset, page, cursor, none",
+        ),
+        ({"credentials": {}}, "credentials is required but empty", "give a value (Authentication)"),
+        ({"credentials": {"api_key": "k"}}, "auth_type is required but missing", "one of: api_key, bearer, basic"),
+        ({"additional_collections": [{"name": "deals"}]}, "path is required but missing", "add `path:` (Path)"),
+    ],
+)
+def test_each_fault_is_one_readable_line(configuration: dict[str, object], message: str, fix: str) -> None:
+    found = faults(**configuration)
+    assert len(found) == 1
+    assert found[0][0] == message
+    assert found[0][1].startswith(fix)
+
+
+def test_a_valid_configuration_has_no_faults() -> None:
+    assert faults(host="https://acme.syfter.ai", start_date="2024-01-31T00:00:00Z", page_size=1000) == []
+
+
+def test_a_fault_never_quotes_the_value() -> None:
+    secret = {"auth_type": "basic", "username": ["not-a-text-value"], "password": {"nested": "hidden-thing"}}
+    text = json.dumps(faults(credentials=secret))
+    assert "hidden-thing" not in text
+    assert "not-a-text-value" not in text
+
+
+# -- manifests and connectors ------------------------------------------------------------------------------------------
+
+
+def test_uploads_carry_camel_case_copies_and_change_nothing_else() -> None:
+    manifest = recorded.manifest()
+    upload = for_upload(manifest)
+    assert upload["spec"].pop("documentationUrl") == manifest["spec"]["documentation_url"]
+    assert upload["spec"].pop("advancedAuth")["authFlowType"] == "oauth2.0"
+    assert upload == manifest
+
+
+@pytest.mark.parametrize(
+    ("manifest", "text"),
+    [
+        ({**recorded.manifest(), "version": None}, "no version"),
+        ({"version": "4.0.0"}, "no spec.connection_specification.properties"),
+        ({**recorded.manifest(), "x": {"class_name": "mine.Thing"}}, "mine.Thing"),
+        ({**recorded.manifest(), "x": "y" * 11_000_000}, "bytes long"),
+    ],
+)
+def test_manifests_that_the_server_cannot_take(manifest: dict[str, Any], text: str) -> None:
+    assert [text in fault for fault in manifest_faults(manifest)] == [True]
+
+
+def test_a_connector_that_fails_says_why(tmp_path: Path) -> None:
+    program = tmp_path / "broken.py"
+    program.write_text(
+        "import json, sys\nprint(json.dumps({'type': 'TRACE', 'trace': {'error': {'message': 'host is wrong'}}}))\nsys.exit(1)\n"
+    )
+    connector = Connector(tmp_path, [sys.executable, str(program)])
+    with pytest.raises(ToolError, match="exit code 1: host is wrong"):
+        connector.spec()
+
+
+def test_a_connector_that_is_not_installed_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="not installed here"):
+        Connector(tmp_path, ["no-such-connector"]).spec()
+
+
+def test_a_connector_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airbyte_config_tool.connector.TIMEOUT_SECONDS", 0.2)
+    with pytest.raises(ToolError, match="did not answer within"):
+        Connector(tmp_path, [sys.executable, "-c", "import time; time.sleep(30)"]).spec()
+
+
+@pytest.fixture
+def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """A console script with its package and metadata, as an installer lays them out, and the file that counts its runs."""
+    site, count = tmp_path / "site", tmp_path / "count"
+    (site / "tiny").mkdir(parents=True)
+    (site / "tiny" / "__init__.py").write_text(
+        f"import json\ndef run():\n    open({str(count)!r}, 'a').write('x')\n"
+        "    print(json.dumps({'type': 'SPEC', 'spec': {'connectionSpecification': {'properties': {}}}}))\n"
+    )
+    (site / "tiny-1.0.dist-info").mkdir()
+    (site / "tiny-1.0.dist-info" / "entry_points.txt").write_text("[console_scripts]\ntiny-source = tiny:run\n")
+    (site / "tiny-1.0.dist-info" / "METADATA").write_text("Name: tiny\nVersion: 1.0\n")
+    script = tmp_path / "tiny-source"
+    script.write_text(f"#!{sys.executable}\nfrom tiny import run\nrun()\n")
+    script.chmod(0o755)
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    return script, count
+
+
+def test_a_connectors_answer_is_remembered_until_its_installation_changes(installed: tuple[Path, Path], tmp_path: Path) -> None:
+    script, count = installed
+
+    def ask(fresh: bool = False) -> int:
+        Connector(tmp_path, [str(script)], fresh=fresh).spec()
+        return len(count.read_text())
+
+    assert [ask(), ask(), ask(fresh=True), ask()] == [1, 1, 2, 2]
+    edit(tmp_path / "site/tiny/__init__.py", "import json", "import json  # a new release")
+    assert ask() == 3
+
+
+def test_a_remembered_answer_grows_old(installed: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    script, count = installed
+    Connector(tmp_path, [str(script)]).spec()
+    monkeypatch.setattr(cache, "SECONDS", -1)
+    Connector(tmp_path, [str(script)]).spec()
+    assert len(count.read_text()) == 2
+
+
+# -- layout ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "field", "message"),
+    [
+        ("sources/syfter", "definition_type: source", "definition_type: destination", "definition_type", "lies in sources/"),
+        ("sources/syfter", "resource_name: Syfter", "resource_name:", "resource_name", "missing or empty"),
+        ("sources/syfter", "definitions/syfter", "definitions/sifter", "definition_path", "there is no source_definition at"),
+        ("destinations/warehouse", "definition_id: 2", "definition_Id: 2", "definition_id", "no connector definition is named"),
+        (
+            "connections/syfter_to_warehouse",
+            "source_configuration_path:",
+            "source_path:",
+            "source_configuration_path",
+            "is missing",
+        ),
+    ],
+)
+def test_faults_of_the_layout(
+    run: Run, offline_project: Path, secrets: Path, file: str, old: str, new: str, field: str, message: str
+) -> None:
+    edit(offline_project / file / "configuration.yaml", old, new)
+    result = run("check", offline_project, "--json")
+    errors = [f for f in result.json()["findings"] if f["severity"] == "error"]
+    assert result.code == 1
+    assert (errors[0]["file"], errors[0]["field"]) == (f"{file}/configuration.yaml", field)
+    assert message in errors[0]["message"]
+
+
+def test_sources_that_need_different_manifests_are_told_apart(run: Run, project: Path, secrets: Path, tmp_path: Path) -> None:
+    program = tmp_path / "tailoring.py"
+    program.write_text(
+        f"import json, sys\nsys.path.insert(0, {str(Path(recorded.__file__).parent)!r})\nimport connector\n"
+        "if 'bundle' in sys.argv:\n"
+        "    config = json.load(open(sys.argv[-1]))\n"
+        "    print(json.dumps({**connector.manifest(), 'tailored': config.get('conventions')}))\n"
+        "else:\n    connector.main(sys.argv[1:])\n"
+    )
+    definition = project / "source_definitions/syfter/configuration.yaml"
+    definition.write_text(
+        "resource_name: Syfter\ndefinition_type: source_definition\nconfiguration: {}\n"
+        f"connector: {{ command: [{sys.executable}, {program}] }}\n"
+    )
+    second = project / "sources/other/configuration.yaml"
+    second.parent.mkdir()
+    second.write_text(
+        (project / "sources/syfter/configuration.yaml").read_text().replace("resource_name: Syfter", "resource_name: Other")
+    )
+    assert run("check", project).code == 0
+    edit(second, "  host:", "  conventions: { paging: page }\n  host:")
+    result = run("check", project)
+    assert (result.code, "need different manifests" in result.out) == (1, True)
+
+
+def test_a_variable_in_a_name_is_put_in(run: Run, offline_project: Path, secrets: Path, home: Path) -> None:
+    edit(offline_project / "sources/syfter/configuration.yaml", "resource_name: Syfter", "resource_name: Syfter ${STAGE}")
+    assert run("check", offline_project).code == 1
+    write_octavia(home, STAGE="test")
+    assert run("check", offline_project).code == 0
+
+
+def test_init_does_not_overwrite(run: Run, project: Path) -> None:
+    result = run("init", project)
+    assert (result.code, "nothing was written" in result.err) == (1, True)
+
+
+def test_init_for_an_image(run: Run, tmp_path: Path) -> None:
+    assert run("init", tmp_path / "p", "--image", "registry.example.com:5000/source-syfter:1.0.0").code == 0
+    data = YamlFile(tmp_path / "p/source_definitions/syfter/configuration.yaml").data
+    assert data["configuration"] == {"docker_repository": "registry.example.com:5000/source-syfter", "docker_image_tag": "1.0.0"}
+
+
+def test_a_folder_without_a_project_says_how_to_make_one(run: Run, tmp_path: Path) -> None:
+    result = run("check", tmp_path)
+    assert (result.code, "airbyte-config-tool init" in result.err) == (1, True)
+
+
+def test_init_lists_the_streams_of_the_connector() -> None:
+    """The template's list and the connector's manifest say the same, where the tool lies in the connector's repository."""
+    manifest = Path(__file__).parents[3] / "source_syfter" / "manifest.yaml"
+    if not manifest.is_file():
+        pytest.skip("the connector's repository is not around this folder")
+    template = Path(fingerprint.__file__).parent / "templates" / "connection.yaml"
+    listed = [entry["stream"]["name"] for entry in YamlFile(template).data["configuration"]["sync_catalog"]["streams"]]
+    declared = [(stream.get("$parameters") or stream)["name"] for stream in YamlFile(manifest).data["streams"]]
+    assert sorted(listed) == sorted(declared)
