@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 UV := UV_NATIVE_TLS=1 UV_SYSTEM_CERTS=1 $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+NOT_IN_IMAGE = $(patsubst %,--no-emit-package %,$(shell sed 's/\#.*//' requirements/not-in-image.in))
+IMAGE = $(shell sed -n 's/^  dockerRepository: //p' metadata.yaml):$(shell sed -n 's/^  dockerImageTag: //p' metadata.yaml)
 # Two workers: the tests start servers and connector processes of their own, so more of them only wait for each other.
 PYTEST := $(BIN)/python -m pytest -n 2
 
@@ -23,13 +25,19 @@ help: ## this list
 demo: $(VENV)/demo.stamp ## the whole way, on this machine: sandbox -> connector -> DuckDB -> dbt -> report
 	@$(BIN)/python -m demo $(DEMO_ARGS)
 
-test: $(VENV)/dev.stamp ## all tests that need no container; TEST_ARGS are handed to pytest
+test: $(VENV)/dev.stamp $(VENV)/runtime.stamp ## all tests that need no container; TEST_ARGS are handed to pytest
 	@$(PYTEST) -m 'not image and not mysql and not soak and not image_tests' $(TEST_ARGS)
 
 lint: $(VENV)/dev.stamp ## ruff and mypy
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy --no-error-summary source_syfter
 	@$(BIN)/python tools/docs.py --check
+
+image: ## build the image that Airbyte runs, and run it locked down
+	@docker version >/dev/null 2>&1 || { echo "No container engine answers. Start Docker (or Podman with its docker command) and try again."; exit 1; }
+	docker build --platform linux/amd64 $(IMAGE_ARGS) -t $(IMAGE) .
+	@sh tools/image_check.sh $(IMAGE)
+	@docker image inspect --format '$(IMAGE) is built, {{.Size}} bytes' $(IMAGE)
 
 docs: $(VENV)/dev.stamp ## rewrite the generated tables in docs/ from manifest and schemas
 	@$(BIN)/python tools/docs.py
@@ -38,7 +46,7 @@ venv: $(VENV)/dev.stamp ## the environment alone, with everything that tests and
 
 lock: $(VENV)/bootstrap.stamp ## resolve pyproject.toml again into requirements/*.txt
 	@$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
-	@$(LOCK) pyproject.toml -o requirements/runtime.txt
+	@$(LOCK) pyproject.toml $(NOT_IN_IMAGE) -o requirements/runtime.txt
 	@$(LOCK) pyproject.toml --all-extras -o requirements/dev.txt
 	@$(LOCK) pyproject.toml --extra sandbox --extra demo -c requirements/dev.txt -o requirements/demo.txt
 
@@ -67,3 +75,12 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml $(VENV)/bootstrap.stamp
 	@$(INSTALL) --no-deps --require-hashes -r requirements/dev.txt
 	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/demo.stamp
+
+# What the image holds, without the image: the wheel and requirements/runtime.txt in an environment of their own. The tests in
+# integration_tests/test_package.py run the connector there.
+$(VENV)/runtime.stamp: requirements/runtime.txt pyproject.toml $(shell find source_syfter -type f -not -name '*.pyc') $(VENV)/dev.stamp
+	@$(BIN)/python -m venv --without-pip $(VENV)/runtime
+	@$(UV) pip install --quiet --python $(VENV)/runtime/bin/python --no-deps --require-hashes -r requirements/runtime.txt
+	@rm -rf $(VENV)/wheel && $(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python -o $(VENV)/wheel .
+	@$(UV) pip install --quiet --python $(VENV)/runtime/bin/python --no-deps --reinstall $(VENV)/wheel/*.whl
+	@touch $@

@@ -1,0 +1,79 @@
+"""What is installed, in the image and by pip: the wheel alone, on requirements/runtime.txt alone, run from an empty folder.
+
+`make test` puts both into an environment beside the tests' own.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import COLLECTIONS, Sandbox, running
+
+ROOT = Path(__file__).resolve().parents[1]
+RUNTIME = Path(sys.prefix) / "runtime"
+WHEELS = Path(sys.prefix) / "wheel"
+
+pytestmark = pytest.mark.skipif(not RUNTIME.exists(), reason="`make test` makes the environment for these tests")
+
+
+def run(folder: Path, *command: str) -> list[dict[str, Any]]:
+    environment = {"PATH": os.defpath, "HOME": str(folder)}
+    done = subprocess.run(
+        [RUNTIME / "bin" / "source-syfter", *command], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="module")
+def box() -> Any:
+    with running(companies=10) as box:
+        yield box
+
+
+def test_the_wheel_holds_the_connector_and_nothing_else() -> None:
+    [wheel] = WHEELS.glob("*.whl")
+    names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert {name.split("/")[0] for name in names} == {"source_syfter"}
+    data = {
+        path.relative_to(ROOT).as_posix() for path in (ROOT / "source_syfter").rglob("*") if path.suffix in (".yaml", ".json")
+    }
+    assert len(data) >= 1 + len(COLLECTIONS)
+    assert data <= names
+
+
+def test_spec(tmp_path: Path) -> None:
+    [spec] = [message["spec"] for message in run(tmp_path, "spec") if message["type"] == "SPEC"]
+    assert "credentials" in spec["connectionSpecification"]["properties"]
+
+
+def test_it_reads_everything_from_an_empty_folder(box: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(box.config()))
+    [status] = [
+        m["connectionStatus"] for m in run(tmp_path, "check", "--config", "config.json") if m["type"] == "CONNECTION_STATUS"
+    ]
+    assert status["status"] == "SUCCEEDED"
+    [catalog] = [m["catalog"] for m in run(tmp_path, "discover", "--config", "config.json") if m["type"] == "CATALOG"]
+    streams = [{"stream": s, "sync_mode": "incremental", "destination_sync_mode": "append_dedup"} for s in catalog["streams"]]
+    (tmp_path / "catalog.json").write_text(json.dumps({"streams": streams}))
+    read = run(tmp_path, "read", "--config", "config.json", "--catalog", "catalog.json")
+    for name in COLLECTIONS:
+        ids = [m["record"]["data"]["id"] for m in read if m["type"] == "RECORD" and m["record"]["stream"] == name]
+        assert sorted(ids) == [record["id"] for record in box.truth(name)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["catalog.json", "config.json"]
+
+
+def test_what_the_image_leaves_out_is_not_there() -> None:
+    left_out = re.findall(r"^([a-z][a-z-]+)$", (ROOT / "requirements" / "not-in-image.in").read_text(), flags=re.MULTILINE)
+    assert len(left_out) > 10
+    [site] = (RUNTIME / "lib").glob("python*/site-packages")
+    installed = {re.split(r"-\d", path.name)[0].replace("_", "-").lower() for path in site.glob("*.dist-info")}
+    assert "airbyte-cdk" in installed
+    assert installed.isdisjoint(left_out)

@@ -1,0 +1,232 @@
+"""Writes the tables in docs/ that repeat what the connector says: streams, fields, settings and errors.
+
+    python tools/docs.py            rewrites what stands between the markers
+    python tools/docs.py --check    only says whether that is needed; status 1 if it is
+
+Nothing is imported from the connector: the manifest, the schema files and the texts in the source are the truth, and reading
+them takes no second.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "source_syfter"
+DOCS = ROOT / "docs"
+# <!-- generated: name --> ... <!-- end -->
+BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+CODE = re.compile(r"\[([a-z]+(?:-[a-z]+)*)\]\s*$")
+
+
+def main(arguments: list[str]) -> int:
+    """Rewrites the documents, or checks them."""
+    manifest = yaml.safe_load((PACKAGE / "manifest.yaml").read_text(encoding="utf-8"))
+    tables = {
+        "streams": streams(manifest),
+        "fields": fields(manifest),
+        "settings": settings(manifest["spec"]["connection_specification"]),
+        "errors": errors(manifest),
+    }
+    stale = []
+    for page in sorted(DOCS.rglob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        wanted = BLOCK.sub(lambda match: f"{match[1]}\n{tables[match[2]]}\n{match[3]}", text)
+        if wanted != text:
+            stale.append(page.relative_to(ROOT).as_posix())
+            if "--check" not in arguments:
+                page.write_text(wanted, encoding="utf-8")
+    if stale and "--check" in arguments:
+        print(f"Not what manifest and schemas say any more: {', '.join(stale)}. `make docs` rewrites them.", file=sys.stderr)
+        return 1
+    return 0
+
+
+def table(headings: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table; line breaks and bars in cells are made harmless."""
+    lines = [
+        headings,
+        ["---"] * len(headings),
+        *([re.sub(r"\s+", " ", cell).replace("|", "\\|") for cell in row] for row in rows),
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The schema file of a stream."""
+    found: dict[str, Any] = json.loads((PACKAGE / "schemas" / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def streams(manifest: dict[str, Any]) -> str:
+    """One row a stream, from the manifest."""
+    base = manifest["definitions"]["base_stream"]
+    rows = []
+    for stream in manifest["streams"]:
+        merged = {**base, **stream}
+        name, path = stream["$parameters"]["name"], stream["$parameters"]["collection"]
+        cursor = merged.get("incremental_sync")
+        cursor = manifest["definitions"][cursor.rsplit("/", 1)[1]] if isinstance(cursor, str) else cursor
+        rows.append([
+            f"[`{name}`](fields.md#{name})",
+            f"`/api/{path}`",
+            ", ".join(f"`{key}`" for key in merged["primary_key"]),
+            f"`{cursor['cursor_field']}`" if cursor else "none",
+            "full refresh, incremental" if cursor else "full refresh",
+            schema(name)["description"],
+        ])  # fmt: skip
+    return table(["Stream", "Path", "Primary key", "Cursor", "Sync modes", "What it holds"], rows)
+
+
+def fields(manifest: dict[str, Any]) -> str:
+    """One table a stream, from its schema file."""
+    parts = []
+    for stream in manifest["streams"]:
+        name = stream["$parameters"]["name"]
+        found = schema(name)
+        rows = [[f"`{key}`", type_of(value), value.get("description", "")] for key, value in properties(found)]
+        parts.append(f"### {name}\n\n{found['description']}\n\n{table(['Field', 'Type', 'What it is'], rows)}\n")
+    return "\n".join(parts)
+
+
+def properties(found: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """All fields of a schema, those of objects with a dotted name."""
+    for key, value in found.get("properties", {}).items():
+        yield prefix + key, value
+        yield from properties(value, f"{prefix}{key}.")
+
+
+def type_of(found: dict[str, Any]) -> str:
+    """The type as a person would say it."""
+    kinds = [kind for kind in ([found["type"]] if isinstance(found["type"], str) else found["type"]) if kind != "null"]
+    text = " or ".join(kinds)
+    if found.get("items"):
+        text += f" of {type_of(found['items'])}"
+    return f"{text}, {found['format']}" if "format" in found else text
+
+
+def settings(spec: dict[str, Any]) -> str:
+    """One row a setting, from the spec; those of the alternatives under `credentials` too."""
+    rows = []
+
+    def add(found: dict[str, Any], prefix: str, note: str = "") -> None:
+        for key, value in sorted(found.get("properties", {}).items(), key=lambda item: item[1].get("order", 0)):
+            needed = (
+                "required"
+                if key in found.get("required", [])
+                else f"`{json.dumps(value['default'])}`"
+                if "default" in value
+                else ""
+            )
+            if "const" in value:
+                needed = f"`{json.dumps(value['const'])}`"
+            secret = " Secret." if value.get("airbyte_secret") else ""
+            title, description = value.get("title", ""), value.get("description", f"Chooses “{note}”." if note else "")
+            rows.append([f"`{prefix}{key}`", title, description + secret, needed])
+            add(value, f"{prefix}{key}.")
+            add(value.get("items", {}), f"{prefix}{key}[].")
+            for choice in value.get("oneOf", []):
+                add(choice, f"{prefix}{key}.", choice["title"])
+
+    add(spec, "")
+    return table(["Key", "Title in the form", "Meaning", "Default"], rows)
+
+
+@dataclass
+class Message:
+    """All texts under one error code."""
+
+    texts: list[str] = field(default_factory=list)
+    when: set[str] = field(default_factory=set)
+    kinds: set[str] = field(default_factory=set)
+
+
+def errors(manifest: dict[str, Any]) -> str:
+    """One row an error code: filters in the manifest first, then what the Python files raise."""
+    messages: dict[str, Message] = {}
+    for definition in manifest["definitions"].values():
+        if isinstance(definition, dict) and definition.get("type") == "HttpResponseFilter" and "error_message" in definition:
+            text = re.sub(r"\{\{.*?\}\}", "…", " ".join(definition["error_message"].split()))
+            message = messages.setdefault(code_of(text) or "", Message())
+            message.texts.append(text)
+            message.when.update(
+                f"{min(group)} to {max(group)}" if len(group) > 8 else ", ".join(map(str, group))
+                for group in [definition["http_codes"]]
+            )
+            message.kinds.add(
+                "transient_error"
+                if definition["action"] in ("RETRY", "RATE_LIMITED")
+                else definition.get("failure_type", "config_error")
+            )
+    for file in sorted(PACKAGE.glob("*.py")):
+        for text, kind in texts(ast.parse(file.read_text(encoding="utf-8"))):
+            message = messages.setdefault(code_of(text) or "", Message())
+            message.texts.append(text)
+            message.kinds.add(kind)
+    rows = []
+    for code, message in sorted(messages.items()):
+        kinds = message.kinds - {""} or {"config_error"}
+        meaning = {"config_error": "yours to mend", "transient_error": "passes by itself, or is the instance's to mend"}
+        shown = "<br>".join(dict.fromkeys(CODE.sub("", text).strip() for text in message.texts))
+        rows.append(
+            [f"`{code}`", "; ".join(sorted(message.when)) or "", " or ".join(meaning[kind] for kind in sorted(kinds)), shown]
+        )
+    return table(["Code", "HTTP status", "Kind", "What it says"], rows)
+
+
+def code_of(text: str) -> str | None:
+    """The code at the end of a message."""
+    found = CODE.search(text)
+    return found[1] if found else None
+
+
+def texts(module: ast.Module) -> Iterator[tuple[str, str]]:
+    """Every string of a module that ends in an error code, with the kind of failure that is named beside it, if any."""
+    constants = {
+        target.id: node.value.value
+        for node in module.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+    def render(node: ast.expr) -> str:
+        if isinstance(node, ast.Constant):
+            return str(node.value)
+        if isinstance(node, ast.JoinedStr):
+            return "".join(render(part) for part in node.values)
+        if isinstance(node, ast.FormattedValue):
+            return constants.get(node.value.id, "…") if isinstance(node.value, ast.Name) else "…"
+        return "…"
+
+    def visit(node: ast.AST, kind: str) -> Iterator[tuple[str, str]]:
+        if isinstance(node, (ast.Call, ast.Tuple, ast.FunctionDef)):  # the innermost that names one kind decides
+            named = [
+                part.attr
+                for part in ast.walk(node)
+                if isinstance(part, ast.Attribute) and part.attr in ("config_error", "transient_error")
+            ]
+            called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "config_error"
+            kind = "config_error" if called else named[0] if len(set(named)) == 1 else kind
+        if isinstance(node, (ast.Constant, ast.JoinedStr)):
+            text = re.sub(r"\{\{.*?\}\}|\{[a-z_]*\}", "…", render(node))
+            if code_of(text) and len(text.split()) > 3:  # a code alone is looked for, not said
+                yield text, kind
+            return
+        for child in ast.iter_child_nodes(node):
+            yield from visit(child, kind)
+
+    yield from visit(module, "")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

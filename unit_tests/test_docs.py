@@ -1,0 +1,105 @@
+"""docs/: what is generated is fresh, what is linked exists, and the connector's page has Airbyte's headings."""
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+@pytest.fixture(scope="module")
+def generator() -> ModuleType:
+    found = importlib.util.spec_from_file_location("generate_docs", ROOT / "tools" / "docs.py")
+    assert found
+    assert found.loader
+    module = importlib.util.module_from_spec(found)
+    sys.modules[found.name] = module  # dataclasses look their module up
+    found.loader.exec_module(module)
+    return module
+
+
+def test_the_generated_tables_are_fresh(generator: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    assert generator.main(["--check"]) == 0, capsys.readouterr().err
+
+
+def test_a_stale_table_is_found_and_rewritten(generator: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = tmp_path / "docs" / "syfter.md"
+    page.parent.mkdir()
+    page.write_text("before\n<!-- generated: streams -->\nold\n<!-- end -->\nafter\n")
+    monkeypatch.setattr(generator, "ROOT", tmp_path)
+    monkeypatch.setattr(generator, "DOCS", tmp_path / "docs")
+    assert generator.main(["--check"]) == 1
+    assert "old" in page.read_text()
+    assert generator.main([]) == 0
+    written = page.read_text()
+    assert written.startswith("before\n")
+    assert written.endswith("after\n")
+    assert "`/api/companies`" in written
+    assert generator.main(["--check"]) == 0
+
+
+def test_each_table_is_shown_somewhere() -> None:
+    shown = {name for page in PAGES for name in re.findall(r"<!-- generated: ([\w-]+) -->", page.read_text())}
+    assert shown == {"streams", "fields", "settings", "errors"}
+
+
+def test_every_error_has_a_kind_and_a_text(generator: ModuleType) -> None:
+    rows = [line.split(" | ") for line in (ROOT / "docs" / "errors.md").read_text().splitlines() if line.startswith("| `")]
+    assert len(rows) > 20
+    for row in rows:
+        assert row[2] in {"yours to mend", "passes by itself, or is the instance's to mend"}, row
+        assert len(row[3]) > 30, row
+
+
+HEADINGS = [
+    "Prerequisites",
+    "Setup guide",
+    "Supported sync modes",
+    "Supported Streams",
+    "Performance considerations",
+    "Data type map",
+    "Limitations & Troubleshooting",
+    "Tutorials",
+    "IP allow list",
+    "Changelog",
+]
+
+
+def test_the_connectors_page_has_airbytes_headings_in_airbytes_order() -> None:
+    text = (ROOT / "docs" / "syfter.md").read_text()
+    assert text.startswith("# Syfter\n")
+    assert re.findall(r"^## (.*)$", text, flags=re.MULTILINE) == HEADINGS
+    assert re.findall(r"^### (.*)$", text.split("## Setup guide")[1].split("\n## ")[0], flags=re.MULTILINE)[:2] == [
+        "Set up Syfter",
+        "Set up the Syfter connector in Airbyte",
+    ]
+    assert re.search(r"## Changelog\n\n<details>", text)
+
+
+def test_behaviours_are_numbered_without_gaps_and_say_why() -> None:
+    parts = re.split(r"^## (\d+)\. ", (ROOT / "docs" / "behaviours.md").read_text(), flags=re.MULTILINE)[1:]
+    numbers, texts = parts[::2], parts[1::2]
+    assert [int(number) for number in numbers] == list(range(1, len(numbers) + 1))
+    for text in texts:
+        assert "**Why it matters:**" in text, text.splitlines()[0]
+
+
+def slug(heading: str) -> str:
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+        if target.startswith("https://"):
+            continue
+        file, _, anchor = target.partition("#")
+        linked = (page.parent / file).resolve() if file else page
+        assert linked.exists(), target
+        if anchor:
+            assert anchor in {slug(h) for h in re.findall(r"^#+ (.*)$", linked.read_text(), flags=re.MULTILINE)}, target
