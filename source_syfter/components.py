@@ -342,7 +342,7 @@ class Backoff(BackoffStrategy):
     ) -> Optional[float]:
         told = None
         if isinstance(response_or_exception, requests.Response):
-            told = told_wait(response_or_exception.headers)
+            told = told_wait(response_or_exception)
         longest = 5.0 if self.config.get("impatient") else LONGEST_WAIT
         if told is not None and told > longest:
             raise _transient(
@@ -367,7 +367,8 @@ class Backoff(BackoffStrategy):
     def _retries(self, response_or_exception: Optional[Union[requests.Response, requests.RequestException]]) -> int:
         """Retries by condition: a rate limit passes by waiting, a time-out costs half a minute each time."""
         if self.config.get("impatient"):
-            return 0 if isinstance(response_or_exception, requests.Timeout) else 1
+            resolution: ErrorResolution = getattr(response_or_exception, _RESOLUTION)
+            return 0 if NO_ANSWER in (resolution.error_message or "") else 1
         if isinstance(response_or_exception, requests.Response):
             return 9 if response_or_exception.status_code == 429 else 5
         return 0 if notes_of(self.config).silent else 2
@@ -377,8 +378,12 @@ def _transient(message: str) -> AirbyteTracedException:
     return AirbyteTracedException(message=message, internal_message=message, failure_type=FailureType.transient_error)
 
 
-def told_wait(headers: Mapping[str, str]) -> Optional[float]:
-    """Seconds that the headers of a response ask to wait, or None if they say nothing that can be followed."""
+def told_wait(response: requests.Response) -> Optional[float]:
+    """Seconds that the headers of a response ask to wait, or None if they say nothing that can be followed.
+
+    A reset header counts on a 429 only: many an API sends it with every answer.
+    """
+    headers = response.headers
     retry_after = headers.get("Retry-After")
     if retry_after:
         seconds = _seconds(retry_after)
@@ -387,7 +392,7 @@ def told_wait(headers: Mapping[str, str]) -> Optional[float]:
             seconds = (until - now()).total_seconds() if until else 0.0
             seconds = seconds if seconds <= LONGEST_DATED_WAIT else 0.0
         return seconds if seconds > 0 else None
-    for name in ("X-RateLimit-Reset", "RateLimit-Reset"):
+    for name in ("X-RateLimit-Reset", "RateLimit-Reset") if response.status_code == 429 else ():
         seconds = _seconds(headers.get(name) or "")
         if seconds is not None:
             seconds = seconds - now().timestamp() if seconds > 1e9 else seconds

@@ -22,6 +22,8 @@ from source_syfter.notes import notes_of
 # Bounds of one answer: far above a page of 1000 records, far below what would hang or fill a container.
 LARGEST_BODY = 512 * 1024 * 1024
 LONGEST_BODY_SECONDS = 180.0
+# The same for a check, which ends within a minute.
+LONGEST_BODY_SECONDS_OF_A_CHECK = 25.0
 
 # Seconds to connect to the token endpoint and to wait for it: with a page's 30, a check ends within a minute.
 TOKEN_TIMEOUT = (10.0, 20.0)
@@ -68,23 +70,25 @@ class Guarded(DeclarativeAuthenticator):
                     'there. Set "Host" to the address of the instance itself; a sign-in page in front of it needs the scheme '
                     'that its gateway asks for under "Authentication". [redirected]'
                 )
-        response.raw = BoundedBody(self._stream, response.raw)
+        seconds = LONGEST_BODY_SECONDS_OF_A_CHECK if self.config.get("impatient") else LONGEST_BODY_SECONDS
+        response.raw = BoundedBody(self._stream, response.raw, seconds)
         return response
 
 
 class BoundedBody:
     """The raw body of an answer, read in pieces as they come, so that bounds of size and time hold for every kind of body."""
 
-    def __init__(self, stream: str, raw: Any) -> None:
+    def __init__(self, stream: str, raw: Any, seconds: float) -> None:
         self._stream = stream
         self._raw = raw
+        self._seconds = seconds
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._raw, name)
 
     def stream(self, amt: int = 65536, decode_content: Optional[bool] = None) -> Iterator[bytes]:
         """Yields the body, decompressed if `decode_content`. Raises a traced error beyond the bounds."""
-        size, end = 0, time.monotonic() + LONGEST_BODY_SECONDS
+        size, end = 0, time.monotonic() + self._seconds
         # One read of the socket each, unlike `stream` and `read`, which wait until a piece is full.
         while piece := self._raw.read1(65536, decode_content=decode_content):
             size += len(piece)
@@ -96,7 +100,7 @@ class BoundedBody:
             if time.monotonic() > end:
                 raise AirbyteTracedException(
                     message=(
-                        f"{self._stream}: the answer was not whole after {LONGEST_BODY_SECONDS:.0f} seconds. Try again later, "
+                        f"{self._stream}: the answer was not whole after {self._seconds:.0f} seconds. Try again later, "
                         "or set a smaller page size. [no-answer]"
                     ),
                     failure_type=FailureType.transient_error,

@@ -29,6 +29,10 @@ class Clock:
         """As `time.time`."""
         return time.time() + self.passed
 
+    def local_now(self) -> datetime:
+        """As `datetime.now`."""
+        return datetime.now() + timedelta(seconds=self.passed)
+
     def now(self) -> datetime:
         """As `source_syfter.timestamps.now`."""
         return datetime.now(timezone.utc) + timedelta(seconds=self.passed)

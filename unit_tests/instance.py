@@ -96,7 +96,8 @@ class Instance:
                 reaction.request = request
             raise reaction
         context.status_code = reaction.status
-        context.headers.update({"Content-Type": "application/json", **({"Date": self.date} if self.date else {}), **reaction.headers})
+        dated = {"Date": self.date} if self.date else {}
+        context.headers.update({"Content-Type": "application/json", **dated, **reaction.headers})
         return reaction.content
 
     def _note(self, request: requests.PreparedRequest) -> Asked:

@@ -99,7 +99,8 @@ class Outcome:
     @cached_property
     def text(self) -> str:
         """Everything that was put out, records aside."""
-        lines = [orjson.dumps(AirbyteMessageSerializer.dump(each)).decode() for each in self.messages if each.type is not Type.RECORD]
+        others = [message for message in self.messages if message.type is not Type.RECORD]
+        lines = [orjson.dumps(AirbyteMessageSerializer.dump(message)).decode() for message in others]
         if self.failure:
             lines.append(assemble_uncaught_exception(type(self.failure), self.failure).as_airbyte_message().trace.error.message)
         return "\n".join([*lines, self.log])

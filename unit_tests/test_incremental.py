@@ -61,6 +61,19 @@ def test_second_run_makes_one_request_per_stream(instance: Instance) -> None:
         assert second.cursor(stream) == moment(3)
 
 
+def test_full_refresh_needs_no_cursor(instance: Instance) -> None:
+    """Whatever the state: a stream that is synced in full is read whole."""
+    outcome = read(config(), "articles", state=state(moment(3)), mode="full_refresh")
+
+    assert outcome.ids("articles") == [1, 2, 3]
+    assert since(instance) == [None, None]
+    assert outcome.completed("articles")
+
+
+def test_a_full_refresh_keeps_to_the_start_date(instance: Instance) -> None:
+    assert read(config(start_date=moment(2)), "articles", mode="full_refresh").ids("articles") == [2, 3]
+
+
 @pytest.mark.parametrize(
     ("minutes", "asked"),
     [
@@ -98,7 +111,9 @@ def test_a_start_date_leaves_out_what_was_updated_before_it(
     assert outcome.completed("articles")
 
 
-@pytest.mark.parametrize(("start_date", "asked"), [("2026-01-01", "2026-01-02T23:50:00.000Z"), ("2026-01-03", "2026-01-03T00:00:00.000Z")])
+@pytest.mark.parametrize(
+    ("start_date", "asked"), [("2026-01-01", "2026-01-02T23:50:00.000Z"), ("2026-01-03", "2026-01-03T00:00:00.000Z")]
+)
 def test_a_look_back_does_not_reach_before_the_start_date(instance: Instance, start_date: str, asked: str) -> None:
     read(config(start_date=start_date), "articles", state=state("2026-01-03T00:00:00.000Z"))
 
@@ -161,7 +176,9 @@ def test_a_server_that_ignores_updated_since_is_filtered_here(instance: Instance
 )
 def test_timestamps_of_every_form_pass_the_filter_and_move_the_state(instance: Instance, value: str) -> None:
     at = "2026-01-02T03:04:05.600Z"
-    instance.always_answers("articles", lambda asked: Answer({"data": [] if "offset" in asked.query else dated(moment(0), value)}))
+    instance.always_answers(
+        "articles", lambda asked: Answer({"data": [] if "offset" in asked.query else dated(moment(0), value)})
+    )
 
     outcome = read(config(**NO_LOOKBACK), "articles", state=state(at))
 
