@@ -250,6 +250,8 @@ def test_requests_are_recorded(box: Sandbox) -> None:
     assert first.headers["authorization"] == KEY["Authorization"]
     assert (second.number, second.status) == (2, 401)
     assert (third.method, third.path, third.collection, third.status) == ("POST", "/oauth/token", None, 200)
+    assert first.time < second.time < third.time < time.monotonic()
+    assert requests.get(box.url + "/sandbox/status", timeout=10).json()["requests"] == {"articles": 2, "oauth": 1, "other": 1}
     box.clear_requests()
     assert box.requests == []
 
@@ -441,7 +443,7 @@ def test_a_broken_server_gives_a_page_again(name: str) -> None:
 
 
 def test_a_strict_server_refuses_what_it_does_not_know() -> None:
-    known = {"limit": 5, "offset": 0, "updated_since": "2026-01-01"}
+    known: dict[str, Any] = {"limit": 5, "offset": 0, "updated_since": "2026-01-01"}
     with running(conventions="strict") as box:
         assert get(box, "articles", **known).status_code == 200
         refused = get(box, "articles", page=1, **known)
@@ -517,6 +519,15 @@ def test_the_command_serves_says_how_to_log_in_and_ends_cleanly(ending: signal.S
     assert errors == ""
     for secret in (sandbox.API_KEY, sandbox.ACCESS_TOKEN, sandbox.PASSWORD, sandbox.CLIENT_SECRET):
         assert secret in out
+
+
+def test_the_command_listens_on_other_loopback_addresses() -> None:
+    with start("--port", "0", "--host", "::1") as process:
+        assert process.stdout
+        url = process.stdout.readline().split()[3]
+        assert url.startswith("http://[::1]:")
+        assert requests.get(url + "/api/companies", headers=KEY, timeout=10).status_code == 200
+        process.terminate()
 
 
 def test_a_taken_port_is_said(shared: Sandbox) -> None:

@@ -214,6 +214,7 @@ ELSEWHERE = {
     "delete-between-pages",
     "ignore-offset",
     "ignore-updated-since",
+    "churn",
     "duplicate-page",
     "overlapping-pages",
     "clock-ahead",
@@ -304,6 +305,22 @@ def test_data_changes_between_pages(box: Sandbox) -> None:
     assert box.truth("articles")[-1]["updated_at"] >= created["updated_at"]
     assert hear(box).records == [before[n] for n in range(1, 21)]
     assert len(box.truth("articles")) == len(before)
+
+
+def test_churn_is_a_lot_that_can_be_drawn_again(box: Sandbox) -> None:
+    def changed(lot: int) -> list[int]:
+        box.reset()
+        box.clear_requests()
+        box.clear_faults()
+        box.fault("churn", "articles", size=lot)
+        for _ in range(5):
+            hear(box)
+        return [record["id"] for record in box.truth("articles", "2026-07-01")]
+
+    first = changed(1)
+    assert len(first) > 7
+    assert changed(1) == first
+    assert changed(2) != first
 
 
 @pytest.mark.parametrize(("name", "low", "high"), [("clock-ahead", -12, 1), ("clock-behind", -14, -1)])

@@ -21,7 +21,7 @@ from starlette.exceptions import HTTPException
 from sandbox.auth import TOKEN_PATH, Auth
 from sandbox.data import Json
 from sandbox.dataset import Dataset, View
-from sandbox.faults import Call, Fault, FaultBook, Window, retime
+from sandbox.faults import TOKENS, Call, Fault, FaultBook, Window, retime
 from sandbox.models import COLLECTIONS
 from sandbox.openapi import describe, list_operation
 from sandbox.variants import Variant
@@ -44,6 +44,8 @@ class Recorded:
     """The collection asked for, or None (token requests, unknown paths, the sandbox's controls)."""
     number: int
     """Which request for this collection it is, from 1."""
+    time: float
+    """When it came, by `time.monotonic`."""
     status: int | None = None
     """Status answered; None while it runs, and if the connection was cut before one was sent."""
 
@@ -100,11 +102,11 @@ class State:
     def record(self, method: str, path: str, query: str, headers: dict[str, str]) -> Recorded:
         """Note a request."""
         collection = self.collections.get(path)
+        parameters = dict(parse_qsl(query, keep_blank_values=True))
+        target = collection or (TOKENS if path == TOKEN_PATH else "other")
         with self.lock:
-            self.served[collection or path] += 1
-            entry = Recorded(
-                method, path, dict(parse_qsl(query, keep_blank_values=True)), headers, collection, self.served[collection or path]
-            )
+            self.served[target] += 1
+            entry = Recorded(method, path, parameters, headers, collection, self.served[target], time.monotonic())
             self.requests.append(entry)
         return entry
 

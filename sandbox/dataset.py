@@ -89,6 +89,7 @@ class Dataset:
             self.day = 0
             self._ticks = 0
             self._overlay: dict[str, dict[int, Json | None]] = {collection: {} for collection in COLLECTIONS}
+            self._last = {name: FIRST_ID[name] + self._base.count(name) - 1 for name in COLLECTIONS}
             self._views: dict[tuple[str, int | None], View] = {}
 
     def view(self, collection: str, since: int | None = None) -> View:
@@ -134,7 +135,7 @@ class Dataset:
         next id. Without `updated_at` the record is dated by the instance's clock, so it is the latest change.
         """
         with self.lock:
-            key = record.get("id", self._next(collection))
+            key = record["id"] if "id" in record else self._last[collection] + 1
             if type(key) is not int:
                 raise TypeError(f"the id of a record must be an integer, not {key!r}")
             stamp = {} if "updated_at" in record else {"updated_at": iso(self.now())}
@@ -172,7 +173,7 @@ class Dataset:
                 {**record, **{name: fresh[name] for name in _CHANGES[collection]}, "updated_at": iso(times.pop())},
             )
         for _ in range(created):
-            record = self._fresh(collection, self._next(collection))
+            record = self._fresh(collection, self._last[collection] + 1)
             for field, owner in (("company_id", "companies"), ("article_id", "articles")):
                 if record.get(field) is not None:
                     record[field] = self._any_id(owner, random)
@@ -193,11 +194,9 @@ class Dataset:
         total = self.view(collection).total
         return self.page(collection, random.randrange(total), 1)[0][0]["id"] if total else None
 
-    def _next(self, collection: str) -> int:
-        return max([FIRST_ID[collection] + self._base.count(collection) - 1, *self._overlay[collection]]) + 1
-
     def _put(self, collection: str, record: dict[str, Any]) -> Json:
         self._overlay[collection][record["id"]] = record
+        self._last[collection] = max(self._last[collection], record["id"])
         self._changed(collection)
         return dict(record)
 

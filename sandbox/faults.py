@@ -62,7 +62,7 @@ class Fault:
     seconds: float | None = None
     """How long a stall, a slow body or a wait asked for by a header lasts; each kind has its own default."""
     size: int | None = None
-    """Bytes or levels, for faults that send too much."""
+    """Bytes or levels, for faults that send too much; another lot, for `churn`."""
     location: str | None = None
     """Where a redirect leads."""
     seen: int = 0
@@ -193,6 +193,17 @@ def _delete(call: Call) -> None:
     with call.state.dataset.lock:
         for row in call.state.dataset.view(call.collection).page(0, 1):
             call.state.dataset.delete(call.collection, row["id"])
+
+
+@kind("churn", "a few records, drawn by lot, change and one is created, dated now, before each request", "before")
+def _churn(call: Call) -> None:
+    lot = random.Random(f"{call.state.dataset.seed}:{call.fault.size}:{call.request.number}")
+    with call.state.dataset.lock:
+        view = call.state.dataset.view(call.collection)
+        rows = [view.page(lot.randrange(view.total), 1)[0] for _ in range(lot.randrange(4)) if view.total]
+        for row in rows:
+            call.state.dataset.upsert(call.collection, {"id": row["id"], "updated_at": _now()})
+        call.state.dataset.upsert(call.collection, {"updated_at": _now(), "created_at": _now()})
 
 
 # -- answer: (call) -> Response -----------------------------------------------------------------------------------------

@@ -39,7 +39,8 @@ def protocol(wires: Wires) -> type[H11Protocol]:
             wires[self.client] = transport
 
         def connection_lost(self, exc: Exception | None) -> None:
-            wires.pop(self.client, None)
+            if wires.get(self.client) is self.transport:  # the port may have a new owner already
+                del wires[self.client]
             super().connection_lost(exc)
 
     return Protocol
@@ -65,7 +66,9 @@ class Disturber:
             return
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         request = self.state.record(scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers)
-        wire: asyncio.Transport = self.state.wires[scope["client"]]
+        wire = self.state.wires.get(scope["client"])
+        if wire is None:  # the client has gone
+            return
         collection = request.collection or (TOKENS if scope["path"] == TOKEN_PATH else None)
         calls = []
         if collection:
@@ -134,18 +137,22 @@ async def _flush(wire: asyncio.Transport, data: bytes) -> None:
         await asyncio.sleep(0.001)
 
 
+def _seconds(call: Call, default: float) -> float:
+    return default if call.fault.seconds is None else call.fault.seconds
+
+
 # -- wire: (call, transport, response) -> None; the connection is closed afterwards -----------------------------------------
 
 
 @kind("stall", "the request is taken and nothing comes back (600 seconds, then the connection closes)", "wire")
 async def _stall(call: Call, wire: asyncio.Transport, response: Response) -> None:
-    await pause(wire, call.fault.seconds or _LONGEST)
+    await pause(wire, _seconds(call, _LONGEST))
 
 
 @kind("stall-in-body", "half of the body, then nothing (600 seconds)", "wire")
 async def _stall_in_body(call: Call, wire: asyncio.Transport, response: Response) -> None:
     await _flush(wire, _head(response) + response.body[: len(response.body) // 2])
-    await pause(wire, call.fault.seconds or _LONGEST)
+    await pause(wire, _seconds(call, _LONGEST))
 
 
 @kind("slow-body", "the whole body, in twenty pieces over 2 seconds", "wire")
@@ -153,7 +160,7 @@ async def _slow_body(call: Call, wire: asyncio.Transport, response: Response) ->
     await _flush(wire, _head(response, connection="close"))
     step = -(-len(response.body) // 20)
     for start in range(0, len(response.body), step):
-        await pause(wire, (call.fault.seconds or 2) / 20)
+        await pause(wire, _seconds(call, 2) / 20)
         await _flush(wire, bytes(response.body[start : start + step]))
 
 

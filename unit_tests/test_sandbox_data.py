@@ -181,6 +181,7 @@ def test_upsert_lays_fields_over_the_record_and_dates_it_last(dataset: Dataset) 
     dataset.delete("companies", created["id"])
     with pytest.raises(KeyError):
         dataset.delete("companies", created["id"])
+    assert dataset.upsert("companies", {})["id"] == created["id"] + 1  # an id is not given twice
     with pytest.raises(TypeError):
         dataset.upsert("companies", {"id": "1e5"})
 
