@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import itertools
 import os
@@ -93,6 +94,7 @@ def test_limit_is_100_unless_asked_for_and_at_most_1000(shared: Sandbox) -> None
         {"limit": 0},
         {"limit": "ten"},
         {"limit": "1e2"},
+        {"limit": "--5"},
         {"offset": -1},
         {"offset": ""},
         {"updated_since": "yesterday"},
@@ -278,6 +280,23 @@ def test_changes_show_at_once(box: Sandbox) -> None:
     assert data == box.truth("companies")
 
 
+@pytest.mark.parametrize("name", ["default", "pages", "cursor", "behind-a-gateway", "epoch"])
+def test_more_collections_can_be_served(name: str) -> None:
+    deals = [{"deal_no": f"D{n:03d}", "closed_at": f"2026-03-{n % 28 + 1:02d}T00:00:00.000Z", "stage": None} for n in range(205)]
+    with running(conventions=name) as box:
+        box.add_collection("crm_deals", deals, "crm/deals", "deal_no", "closed_at")
+        records = flat(read(box, "crm/deals", box.variant.config))
+        assert [record["deal_no"] for record in records] == [deal["deal_no"] for deal in deals]
+        assert {request.collection for request in box.requests} == {"crm_deals"}
+        if name == "default":
+            since = "2026-03-20T00:00:00.000Z"
+            changed = [deal for deal in deals if str(deal["closed_at"]) >= since]
+            assert get(box, "crm/deals", updated_since=since, limit=1000).json() == {"data": changed, "total": len(changed)}
+            assert box.truth("crm_deals") == deals
+        with pytest.raises(ValueError, match="nine"):
+            box.add_collection("articles", [])
+
+
 def test_the_controls_over_http(box: Sandbox) -> None:
     before = requests.get(box.url + "/sandbox/status", timeout=10).json()
     assert before["day"] == 0
@@ -383,7 +402,8 @@ def read(box: Sandbox, collection: str, config: dict[str, Any], since: str | Non
         if not records:
             return
         for record in records:
-            record["id"] = record.pop(conventions["id_field"], None)
+            if conventions["id_field"] in record:
+                record["id"] = record.pop(conventions["id_field"])
             for name in ("created_at", "updated_at", "published_at"):
                 if conventions["timestamp_format"] == "epoch_ms" and name in record:
                     record[name] = iso(record[name]) if record[name] is not None else None
@@ -453,6 +473,14 @@ def test_a_strict_server_refuses_what_it_does_not_know() -> None:
         assert get(box, "articles", **known).json()["message"] == "Unknown query parameter: updated_since"
     with running() as box:
         assert get(box, "articles", page=1, **known).status_code == 200
+
+
+@pytest.mark.parametrize("token", ["nonsense", "!", base64.b64encode(b'"x"').decode(), base64.b64encode(b"[1]").decode()])
+def test_a_strange_cursor_is_refused(token: str) -> None:
+    with running(conventions="cursor") as box:
+        refused = get(box, "articles", cursor=token)
+        assert refused.status_code == 400
+        assert "cursor" in refused.json()["message"]
 
 
 def test_a_rate_limit_is_announced_and_kept() -> None:

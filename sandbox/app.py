@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
 import gzip
+import re
 import time
 from collections import Counter, deque
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from starlette.exceptions import HTTPException
 
 from sandbox.auth import TOKEN_PATH, Auth
 from sandbox.data import Json
-from sandbox.dataset import Dataset, View
+from sandbox.dataset import Dataset, FixedView, View
 from sandbox.faults import TOKENS, Call, Fault, FaultBook, Window, retime
 from sandbox.models import COLLECTIONS
 from sandbox.openapi import describe, list_operation
@@ -127,7 +127,14 @@ def create_app(state: State) -> FastAPI:
     return app
 
 
-def _lister(state: State, collection: str) -> Callable[[Request], Any]:
+def add_collection(app: FastAPI, state: State, name: str, path: str, primary_key: str) -> None:
+    """Serve one more collection of the dataset, by the same conventions. It is not in the OpenAPI document."""
+    address = state.variant.path(path)
+    state.collections[address] = name
+    app.add_api_route(address, _lister(state, name, primary_key), methods=["GET"], include_in_schema=False)
+
+
+def _lister(state: State, collection: str, key: str = "id") -> Callable[[Request], Any]:
     variant, dataset, write = state.variant, state.dataset, state.variant.writer()
 
     async def list_records(request: Request) -> Response:
@@ -143,7 +150,7 @@ def _lister(state: State, collection: str) -> Callable[[Request], Any]:
         with dataset.lock:
             view = dataset.view(collection, window.since)
             records, more = _cut(variant, view, window)
-        cursor = base64.urlsafe_b64encode(b"after:%d" % records[-1]["id"]).decode() if more else None
+        cursor = base64.urlsafe_b64encode(orjson.dumps(records[-1][key])).decode() if more else None
         for call in calls:
             if call.fault.kind.place == "records":
                 records = call.fault.kind.act(call, records)
@@ -174,10 +181,13 @@ def _admit(state: State, collection: str, request: Recorded, limits: dict[str, s
         raise RefusedError(400, f"Unknown query parameter: {', '.join(unknown)}")
 
 
-def _cut(variant: Variant, view: View, window: Window) -> tuple[list[Json], bool]:
+def _cut(variant: Variant, view: View | FixedView, window: Window) -> tuple[list[Json], bool]:
     """The records of a window, and whether a cursor leads on from there."""
     total = view.total
-    offset = window.offset if window.after is None else view.before(window.after + 1)
+    try:
+        offset = window.offset if window.after is None else view.through(window.after)
+    except TypeError:  # a token that holds another kind of key
+        raise RefusedError(400, f"{variant.cursor_parameter} is not a cursor of this collection") from None
     if variant.clamps_offset and offset >= total:
         offset = max(0, (total - 1) // window.limit * window.limit)
     if variant.newest_first:
@@ -198,8 +208,8 @@ def _window(variant: Variant, query: dict[str, str]) -> Window:
         offset = (_integer(query, variant.page_parameter, variant.first_page) - variant.first_page) * limit
     elif variant.paging == "cursor" and (token := query.get(variant.cursor_parameter)):
         try:
-            after = int(base64.urlsafe_b64decode(token).removeprefix(b"after:"))
-        except (ValueError, binascii.Error):
+            after = orjson.loads(base64.urlsafe_b64decode(token))
+        except ValueError:
             raise RefusedError(400, f"{variant.cursor_parameter} is not a cursor of this server") from None
     if offset < 0:
         raise RefusedError(
@@ -233,7 +243,7 @@ def _integer(query: dict[str, str], name: str, default: int) -> int:
     text = query.get(name)
     if text is None:
         return default
-    if not text.isascii() or not text.lstrip("-").isdigit() or len(text) > 100:
+    if not re.fullmatch(r"-?[0-9]{1,100}", text):
         raise RefusedError(400, f"{name} must be a whole number, not {text!r}")
     return int(text)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from itertools import islice
 from random import Random
@@ -51,6 +51,10 @@ class View:
         base = self._matches.before(key - self._first)
         return base - bisect_left(self._hidden, key) + bisect_left(self._shown, key)
 
+    def through(self, key: int) -> int:
+        """How many records have this id or a lower one."""
+        return self.before(key + 1)
+
     def page(self, offset: int, limit: int) -> list[Json]:
         """Up to `limit` records from `offset` on."""
         if offset >= self.total:
@@ -58,7 +62,7 @@ class View:
         low, high = self._low, self._high
         while low < high:  # the smallest id that has more than `offset` records up to itself
             middle = (low + high) // 2
-            if self.before(middle + 1) > offset:
+            if self.through(middle) > offset:
                 high = middle
             else:
                 low = middle + 1
@@ -74,6 +78,28 @@ class View:
             yield self._base.record(self._collection, key - self._first) if changed is None else dict(changed)
 
 
+class FixedView:
+    """A collection beyond the contract's nine: records given by a test, in the order of their key."""
+
+    def __init__(self, records: list[Json], primary_key: str, cursor_field: str, since: int | None) -> None:
+        dated = [record for record in records if since is None or _updated(record, cursor_field) >= since]
+        self._records = sorted(dated, key=lambda record: record[primary_key])
+        self._keys = [record[primary_key] for record in self._records]
+        self.total = len(dated)
+
+    def through(self, key: Any) -> int:
+        """How many records have this key or one before it."""
+        return bisect_right(self._keys, key)
+
+    def page(self, offset: int, limit: int) -> list[Json]:
+        """Up to `limit` records from `offset` on."""
+        return [dict(record) for record in self._records[offset : offset + limit]]
+
+    def records(self) -> Iterator[Json]:
+        """All of them."""
+        return iter(self.page(0, self.total))
+
+
 class Dataset:
     """Nine collections that can be read and changed. Safe to use from several threads."""
 
@@ -81,6 +107,7 @@ class Dataset:
         self.companies, self.seed = companies, seed
         self.lock = RLock()
         self._base = BaseData(companies, seed)
+        self._fixed: dict[str, tuple[list[Json], str, str]] = {}
         self.reset()
 
     def reset(self) -> None:
@@ -92,9 +119,18 @@ class Dataset:
             self._last = {name: FIRST_ID[name] + self._base.count(name) - 1 for name in COLLECTIONS}
             self._views: dict[tuple[str, int | None], View] = {}
 
-    def view(self, collection: str, since: int | None = None) -> View:
+    def add_collection(self, name: str, records: list[Json], primary_key: str = "id", cursor_field: str = "updated_at") -> None:
+        """Have one more collection, with fixed records. Another call replaces them."""
+        if name in COLLECTIONS:
+            raise ValueError(f"{name} is one of the nine")
+        with self.lock:
+            self._fixed[name] = ([dict(record) for record in records], primary_key, cursor_field)
+
+    def view(self, collection: str, since: int | None = None) -> View | FixedView:
         """The collection as of now. Hold `lock` while it is used if others may write."""
         with self.lock:
+            if collection in self._fixed:
+                return FixedView(*self._fixed[collection], since)
             key = (collection, since)
             if key not in self._views:
                 if len(self._views) >= 64:  # every `since` is a new key: keep the cache small
@@ -204,9 +240,9 @@ class Dataset:
         self._views = {key: view for key, view in self._views.items() if key[0] != collection}
 
 
-def _updated(record: Json) -> float:
+def _updated(record: Json, field: str = "updated_at") -> float:
     """When a record was updated; one without a readable time matches no `updated_since`, as in a database."""
     try:
-        return parse(record["updated_at"])
+        return parse(record[field])
     except (KeyError, TypeError, ValueError):
         return float("-inf")

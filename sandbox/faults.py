@@ -46,8 +46,8 @@ class Window:
 
     limit: int
     offset: int = 0
-    after: int | None = None
-    """An id: go on behind it, whatever `offset` says."""
+    after: Any = None
+    """A key: go on behind it, whatever `offset` says."""
     since: int | None = None
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import uvicorn
 
-from sandbox.app import Recorded, State, create_app
+from sandbox.app import Recorded, State, add_collection, create_app
 from sandbox.auth import Auth, credentials
 from sandbox.data import Json
 from sandbox.dataset import Dataset
@@ -46,9 +46,10 @@ class WebServer(uvicorn.Server):
     """uvicorn, stopped at once: what is under way is cut off, since a stalled response would never end."""
 
     def __init__(self, state: State) -> None:
+        self.app = create_app(state)
         # always the same HTTP implementation, whatever else is installed, so that a test sees the same behaviour everywhere
         config = uvicorn.Config(
-            create_app(state),
+            self.app,
             http=protocol(state.wires),
             loop="asyncio",
             lifespan="off",
@@ -168,6 +169,13 @@ class Sandbox:
     def delete(self, collection: str, key: int) -> None:
         """Remove a record, without a trace."""
         self._state.dataset.delete(collection, key)
+
+    def add_collection(
+        self, name: str, records: list[Json], path: str = "", primary_key: str = "id", cursor_field: str = "updated_at"
+    ) -> None:
+        """Serve one more collection, with fixed records, under `path` (it may hold slashes; default: the name with hyphens)."""
+        self._state.dataset.add_collection(name, records, primary_key, cursor_field)
+        add_collection(self._server.app, self._state, name, path or name, primary_key)
 
     def apply_day(self) -> dict[str, dict[str, int]]:
         """A day's worth of changes in every collection; returns the counts."""

@@ -113,7 +113,7 @@ class Variant:
         return write
 
     def _with_extras(self, record: Json) -> Json:
-        return {**record, "tenant": "demo", "links": {"self": f"/records/{record['id']}"}} if self.extra_fields else record
+        return {**record, "tenant": "demo", "links": {"self": f"/records/{record.get('id')}"}} if self.extra_fields else record
 
     def truth(self, record: Json) -> Json:
         """A record as a reader of this variant should emit it: in the contract's form, less what its timestamps cut off."""
