@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
@@ -69,8 +70,8 @@ class RecordExtractor(BaseRecordExtractor):
     def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
         notes_of(self.config).answered(self._stream, response.headers.get("Date"), response.elapsed)
         try:
-            body = orjson.loads(response.content)
-        except ValueError:
+            body = _json(response.content)
+        except (ValueError, RecursionError):
             raise config_error(
                 f"{self._stream}: the instance answered with {_kind_of_text(response)} instead of JSON. Check that the host is "
                 "the address of the instance itself and not of a sign-in or status page, and that the path prefix "
@@ -104,6 +105,24 @@ class RecordExtractor(BaseRecordExtractor):
                 'pages; "none" if it gives everything at once. [repeated-page]'
             )
         self._seen.add(digest)
+
+
+def _json(content: bytes) -> Any:
+    """The JSON document in `content`. Raises ValueError or RecursionError if there is none.
+
+    Halves of surrogate pairs, which JavaScript makes when it cuts a text within an emoji, become U+FFFD: neither UTF-8 nor a
+    warehouse can hold them.
+    """
+    try:
+        return orjson.loads(content)
+    except ValueError:
+        document = json.loads(content.decode("utf-8-sig"), parse_constant=_no_number)
+        text = json.dumps(document, ensure_ascii=False)
+        return orjson.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _kind_of_text(response: requests.Response) -> str:

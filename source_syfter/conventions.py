@@ -167,7 +167,10 @@ def _stream(definitions: Manifest, collection: Mapping[str, Any]) -> Manifest:
         ]
     if cursor_field:
         selector["record_filter"]["cursor_field"] = cursor_field
-        stream["incremental_sync"] = {**deepcopy(definitions["cursor"]), "cursor_field": cursor_field}
+        cursor = {**deepcopy(definitions["cursor"]), "cursor_field": cursor_field}
+        # `timestamp_format` is about the known fields; this one may be a number, too.
+        cursor["cursor_datetime_formats"].append("%ms")
+        stream["incremental_sync"] = cursor
         properties[cursor_field] = {
             "description": "When the record last changed. The cursor of the incremental sync.",
             "type": ["string", "integer", "null"],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 import logging
 import sys
 import time
@@ -112,11 +111,7 @@ def _record_line(stream: str, data: Mapping[str, Any], emitted_at: int) -> bytes
     # The CDK leaves out null fields at the top of a record, too.
     present = {name: value for name, value in data.items() if value is not None}
     record = {"type": "RECORD", "record": {"stream": stream, "data": present, "emitted_at": emitted_at}}
-    try:
-        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-    except TypeError:
-        # Half of a surrogate pair, which JSON can hold and UTF-8 cannot.
-        return json.dumps(record).encode() + b"\n"
+    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _line(message: AirbyteMessage) -> bytes:

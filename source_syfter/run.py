@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Optional
@@ -23,7 +25,37 @@ def run(args: Optional[Sequence[str]] = None) -> None:
 
     Errors end the process with status 1 and, in the commands of the protocol, a TRACE message.
     """
-    argv = list(sys.argv[1:] if args is None else args)
+    if args is None:
+        _run_process(sys.argv[1:])
+    else:
+        _run(list(args))
+
+
+def _run_process(argv: list[str]) -> None:
+    """Runs a command as the whole of this process.
+
+    An error ends it at once: the CDK's threads may wait for a reader that is gone, and would keep the process alive for ever
+    (test_a_closed_pipe_ends_the_read).
+    """
+    status = 1
+    try:
+        _run(argv)
+        return
+    except SystemExit as stop:
+        if not isinstance(stop.code, str):
+            status = stop.code or 0
+    except BrokenPipeError:
+        # Whoever reads has gone; there is nobody to tell, and the interpreter's own flush would fail as well.
+        os._exit(status)
+    except BaseException as error:
+        sys.excepthook(type(error), error, error.__traceback__)
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)
+
+
+def _run(argv: list[str]) -> None:
     command = argv[0] if argv else "--help"
     # Each command imports what it needs: the CDK alone takes seconds (docs/benchmarks.md).
     if command in ("-h", "--help"):
