@@ -3,11 +3,11 @@
 # Use another interpreter with `make PYTHON=/path/to/python3.12 ...`, another folder with `make VENV=/path ...`.
 
 VENV ?= .venv
-BIN := $(VENV)/bin
+BIN := $(abspath $(VENV))/bin
 # uv reads the machine's own certificate store, as pip and the browser do; older and newer releases name the switch differently.
 UV := UV_NATIVE_TLS=1 UV_SYSTEM_CERTS=1 $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
-LOCK := $(UV) pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+LOCK := $(UV) pip compile $(LOCK_ARGS) --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 NOT_IN_IMAGE = $(patsubst %,--no-emit-package %,$(shell sed 's/\#.*//' requirements/not-in-image.in))
 IMAGE = $(shell sed -n 's/^  dockerRepository: //p' metadata.yaml):$(shell sed -n 's/^  dockerImageTag: //p' metadata.yaml)
 # Two workers: the tests start servers and connector processes of their own, so more of them only wait for each other.
@@ -28,9 +28,10 @@ demo: $(VENV)/demo.stamp ## the whole way, on this machine: sandbox -> connector
 test: $(VENV)/dev.stamp $(VENV)/runtime.stamp ## all tests that need no container; TEST_ARGS are handed to pytest
 	@$(PYTEST) -m 'not image and not mysql and not soak and not image_tests' $(TEST_ARGS)
 
-lint: $(VENV)/dev.stamp ## ruff and mypy
+lint: $(VENV)/dev.stamp ## ruff and mypy, and that the generated tables are fresh
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
-	@$(BIN)/mypy --no-error-summary source_syfter
+	@cd airbyte_config_tool && $(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && MYPYPATH=src $(BIN)/mypy --no-error-summary src
+	@$(BIN)/mypy --no-error-summary source_syfter sandbox demo tools
 	@$(BIN)/python tools/docs.py --check
 
 image: ## build the image that Airbyte runs, and run it locked down
@@ -44,7 +45,7 @@ docs: $(VENV)/dev.stamp ## rewrite the generated tables in docs/ from manifest a
 
 venv: $(VENV)/dev.stamp ## the environment alone, with everything that tests and linters need
 
-lock: $(VENV)/bootstrap.stamp ## resolve pyproject.toml again into requirements/*.txt
+lock: $(VENV)/bootstrap.stamp ## resolve pyproject.toml into requirements/*.txt; LOCK_ARGS=--upgrade takes newer versions
 	@$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
 	@$(LOCK) pyproject.toml $(NOT_IN_IMAGE) -o requirements/runtime.txt
 	@$(LOCK) pyproject.toml --all-extras -o requirements/dev.txt
@@ -72,7 +73,7 @@ $(VENV)/demo.stamp: requirements/demo.txt pyproject.toml $(VENV)/bootstrap.stamp
 
 $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml $(VENV)/bootstrap.stamp
 	@echo "Installing what the tests need (pinned, with hashes) ..."
-	@$(INSTALL) --no-deps --require-hashes -r requirements/dev.txt
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
 	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/demo.stamp
 

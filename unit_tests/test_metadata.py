@@ -80,7 +80,9 @@ def test_the_demo_shares_the_tests_environment() -> None:
 
 
 # What a lock file or a script picks up from the machine that it was made on: an index address, a home, a temporary folder.
-PRIVATE = re.compile(r"--(extra-)?index-url|--find-links|files\.pythonhosted|pypi\.org|/root/|/home/[a-z]|/Users/|/tmp/[a-z]+/", re.IGNORECASE)
+PRIVATE = re.compile(
+    r"--(extra-)?index-url|--find-links|files\.pythonhosted|pypi\.org|/root/|/home/[a-z]|/Users/|/tmp/[a-z]+/", re.IGNORECASE
+)
 
 
 def test_no_committed_file_names_an_index_or_a_machine() -> None:
