@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import tracemalloc
 from collections import defaultdict
 from itertools import groupby
 
@@ -132,6 +133,24 @@ def test_every_page_and_every_filter_agree_with_a_plain_scan(companies: int, see
         _disturb(dataset, chance)
         if changes:
             dataset.apply_day()
+
+
+def test_millions_of_companies_take_no_memory() -> None:
+    tracemalloc.start()
+    try:
+        dataset = Dataset(companies=5_000_000)
+        total = dataset.page("company_financials", 0, 1)[1]
+        assert total > 40_000_000
+        last, _ = dataset.page("company_financials", total - 100, 1000)
+        assert len(last) == 100
+        assert last[-1]["company_id"] == dataset.page("companies", 4_999_999, 1)[0][0]["id"]
+        recent = dataset.page("company_financials", 1_000, 100, BASE_END - DAY)
+        assert recent[1] > 100_000
+        assert all(parse(record["updated_at"]) >= BASE_END - DAY for record in recent[0])
+        dataset.apply_day()
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def _disturb(dataset: Dataset, chance: random.Random) -> None:
