@@ -96,6 +96,11 @@ class Oracle:
                     place = {"table_name": table, "column_name": column, "company_id": company}
                     place |= {"row_key": "-".join(map(str, key)) or None, "source_count": len(having)}
                     found.append({**place, "reason": self.reason(company, table, column)})
+        return found
+
+    def ignored(self) -> list[Record]:
+        found: list[Record] = []
+        for table in COLUMNS:
             for row in self.tables[table]:
                 gaps = [("row_without_company", row["company_id"]), ("row_without_source", row["source"])]
                 gaps += [("row_without_key", row[part]) for part in KEYS[table]]
@@ -103,6 +108,11 @@ class Oracle:
                 if reason is not None:
                     record = {"table_name": table, "company_id": row["company_id"], "record_id": row["id"]}
                     found.append({**record, "reason": reason})
+        for table, counted in [("datasource_priorities", self.priorities), ("datasource_preferences", self.preferences)]:
+            for rule in self.tables[table]:
+                if rule not in counted:
+                    record = {"table_name": table, "company_id": rule.get("company_id"), "record_id": rule["id"]}
+                    found.append({**record, "reason": "incomplete_rule"})
         return found
 
 

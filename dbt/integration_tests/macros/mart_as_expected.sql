@@ -1,5 +1,4 @@
 {#- A mart holds just the rows of its `expected_` seed, as far as the seed's columns go. -#}
-{% macro mart_as_expected(name, columns, where='1 = 1') -%}
-    {%- set actual = '(select * from ' ~ ref('syfter__' ~ name) ~ ' as mart where ' ~ where ~ ')' -%}
-    {{ differences(actual, ref('expected_' ~ name), columns) }}
+{% macro mart_as_expected(name, columns) -%}
+    {{ differences(ref('syfter__' ~ name), ref('expected_' ~ name), columns) }}
 {%- endmacro %}
