@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Iterator
+from copy import deepcopy
 from datetime import timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import requests
@@ -14,15 +15,24 @@ from airbyte_cdk.sources.declarative import concurrent_declarative_source as cdk
 from source_syfter import source
 from unit_tests.clocks import Clock, SharedClock
 from unit_tests.instance import Instance
+from unit_tests.reading import WANTED
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _files_read_once() -> Iterator[None]:
-    """Parses the manifest and the CDK's schema once, not for each source; `test_manifest.py` reads the real files."""
-    manifest, schema = source.manifest(), cdk.get_declarative_component_schema()
-    frozen = pickle.dumps(manifest)
+def _quick_sources() -> Iterator[None]:
+    """Makes sources in a fraction of the time: files are parsed once, and a read of some streams builds no others.
+
+    `test_manifest.py` and the integration tests take the real way.
+    """
+    whole, schema = source.manifest(), cdk.get_declarative_component_schema()
+
+    def manifest() -> dict[str, Any]:
+        wanted = WANTED.get()
+        streams = [each for each in whole["streams"] if not wanted or each["$parameters"]["name"] in wanted]
+        return deepcopy({**whole, "streams": streams})
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(source, "manifest", lambda: pickle.loads(frozen))
+        patch.setattr(source, "manifest", manifest)
         patch.setattr(cdk, "get_declarative_component_schema", lambda: schema)
         yield
 
@@ -38,14 +48,6 @@ def instance(monkeypatch: pytest.MonkeyPatch) -> Instance:
 def connect(monkeypatch: pytest.MonkeyPatch, found: Instance) -> None:
     """Sends every request of this process to `found`."""
     monkeypatch.setattr(requests.Session, "get_adapter", lambda self, url: found.adapter)
-
-
-@pytest.fixture
-def articles_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A manifest with one stream, for tests with many configs: a source is made in a fraction of the time."""
-    whole = source.manifest()
-    frozen = pickle.dumps({**whole, "streams": [each for each in whole["streams"] if each["$parameters"]["name"] == "articles"]})
-    monkeypatch.setattr(source, "manifest", lambda: pickle.loads(frozen))
 
 
 @pytest.fixture

@@ -51,6 +51,15 @@ class Answer:
 Reaction = Answer | Exception | Callable[[Asked], "Answer | Exception | None"] | None
 
 
+class _Adapter(requests_mock.Adapter):
+    """Hands the request itself back with the response, as a real adapter does, in place of a stand-in."""
+
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
+        response = super().send(request, **options)
+        response.request = request
+        return response
+
+
 class Instance:
     """Holds `records` by stream and answers list requests; counts what it is asked."""
 
@@ -64,7 +73,7 @@ class Instance:
         self._always: dict[str, Reaction] = {}
         self._count: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self.adapter = requests_mock.Adapter()
+        self.adapter = _Adapter()
         self.adapter.register_uri(requests_mock.ANY, requests_mock.ANY, content=self._respond)
 
     def answers(self, stream: str, *reactions: Reaction) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import StringIO
@@ -46,6 +47,9 @@ PATHS = {
 }
 STREAMS = list(PATHS)
 LOGGER = logging.getLogger("airbyte")
+
+# The streams that the read under way names; none: all.
+WANTED: ContextVar[tuple[str, ...]] = ContextVar("WANTED", default=())
 
 
 @dataclass
@@ -147,6 +151,7 @@ def read(
     logging.getLogger().addHandler(handler)
     messages: list[AirbyteMessage] = []
     failure: BaseException | None = None
+    wanted = WANTED.set(streams)
     try:
         states = saved(state) if state else None
         source = SourceSyfter(config=config, catalog=catalog, state=states)
@@ -155,6 +160,7 @@ def read(
     except AirbyteTracedException as error:
         failure = error
     finally:
+        WANTED.reset(wanted)
         logging.getLogger().removeHandler(handler)
     return Outcome(messages, failure, written.getvalue())
 
