@@ -90,6 +90,7 @@ def test_no_secret_is_written_to_any_file(run: Run, applied: Path) -> None:
         if path.is_file():
             assert not [secret for secret in SECRETS if secret in path.read_text()], path
     assert "scrypt$" in state(applied, "sources/syfter")
+    assert not list(applied.rglob("*.tmp"))
 
 
 def test_a_variable_may_carry_a_number_or_a_plain_value(run: Run, project: Path, home: Path, standin: Standin) -> None:
@@ -227,6 +228,35 @@ def test_two_resources_of_one_name_are_not_guessed_between(run: Run, applied: Pa
     (applied / "destinations/warehouse" / f"state_{WORKSPACE}.yaml").unlink()
     result = run("plan", applied)
     assert (result.code, "2 destinations named 'Warehouse'" in result.err, f"{DESTINATION}:1" in result.err) == (1, True, True)
+
+
+def test_a_namesake_of_another_connector_is_not_ours(run: Run, project: Path, standin: Standin) -> None:
+    """Without a state, a source is found by its name among those of its own definition only."""
+    assert run("apply", project, "--yes").code == 0
+    (project / "sources/syfter" / f"state_{WORKSPACE}.yaml").unlink()
+    (definition,) = standin.declarative.values()
+    other = type(definition)("00000000-0000-4000-8000-00000000000d", "Other", definition.spec, definition.catalog)
+    standin.declarative[other.id] = other
+    other.manifests = definition.manifests
+    namesake = {
+        **next(iter(standin.sources.values())),
+        "sourceId": "00000000-0000-4000-8000-00000000000e",
+        "definitionId": other.id,
+    }
+    standin.sources = {namesake["sourceId"]: namesake, **standin.sources}
+    assert run("apply", project, "--yes").code == 0
+    assert run("plan", project).code == 0
+    assert len(standin.sources) == 2
+
+
+def test_a_secret_that_the_server_shows_is_not_passed_on(run: Run, applied: Path, standin: Standin) -> None:
+    """A server that does not mask, and a secret inside another field's value: both reach the diff from outside."""
+    source = next(iter(standin.sources.values()))
+    source["configuration"]["host"] = f"https://acme.syfter.ai/{API_KEY}/x"
+    next(iter(standin.declarative.values())).spec = {"properties": {}}
+    for arguments in ([], ["--json"]):
+        result = run("plan", applied, *arguments)
+        assert (result.code, "https://acme.syfter.ai/********/x" in result.out) == (2, True)
 
 
 def test_what_was_deleted_in_airbyte_is_made_again(run: Run, applied: Path, standin: Standin) -> None:

@@ -261,6 +261,11 @@ def test_a_valid_configuration_has_no_faults() -> None:
     assert faults(host="https://acme.syfter.ai", start_date="2024-01-31T00:00:00Z", page_size=1000) == []
 
 
+def test_one_of_without_constants_is_not_guessed_at() -> None:
+    branches = [{"type": "object", "required": ["a"], "properties": {"a": {}}}, {"type": "object", "properties": {"b": {}}}]
+    assert validate({"properties": {"x": {"type": "object", "oneOf": branches}}}, {"x": {"b": 1}}) == []
+
+
 def test_a_fault_never_quotes_the_value() -> None:
     secret = {"auth_type": "basic", "username": ["not-a-text-value"], "password": {"nested": "hidden-thing"}}
     text = json.dumps(faults(credentials=secret))
