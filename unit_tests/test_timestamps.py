@@ -53,8 +53,12 @@ def test_instants_are_read(text: Any, moment: datetime) -> None:
         [],
         {},
         b"2026-01-31",
-    ]
-    + [10**30, float("nan"), float("inf"), "0001-01-01T00:00:00+14:00", "９９９９-01-01"],
+        10**30,
+        float("nan"),
+        float("inf"),
+        "0001-01-01T00:00:00+14:00",
+        "９９９９-01-01",
+    ],
 )
 def test_what_is_no_instant_is_none(value: Any) -> None:
     assert parse(value) is None

@@ -1,0 +1,119 @@
+"""The command line, in this process: what it prints, and how it refuses files."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from airbyte_cdk.entrypoint import AirbyteEntrypoint
+from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_syfter.entrypoint import Entrypoint, run_protocol
+from source_syfter.run import run
+from source_syfter.source import SourceSyfter
+from source_syfter.spec import print_spec
+from unit_tests.instance import Answer, Instance, config, some
+from unit_tests.reading import LOGGER, STREAMS, configured
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    contents = {
+        "config": config(page_size=2),
+        "catalog": ConfiguredAirbyteCatalogSerializer.dump(configured(STREAMS)),
+        "state": [],
+    }
+    paths = {name: tmp_path / f"{name}.json" for name in contents}
+    for name, content in contents.items():
+        paths[name].write_bytes(orjson.dumps(content))
+    return paths
+
+
+def lines(text: str) -> list[str]:
+    """Messages, without what differs from run to run; logs aside, whose order is that of threads."""
+    messages = (re.sub(r'"emitted_at":\s?[\d.]+', '"emitted_at":0', line) for line in text.split("\n"))
+    return sorted(message for message in messages if message and '"type":"LOG"' not in message)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_read_writes_what_the_cdk_writes(instance: Instance, files: dict[str, Path], broken: bool) -> None:
+    instance.records = {
+        stream: [{**row, "none": None, "odd": {"none": None, "text": '"é\u2028😀'}} for row in some(5)] for stream in STREAMS
+    }
+    if broken:
+        instance.always_answers("articles", Answer(status=403))
+    arguments = ["read", "--config", str(files["config"]), "--catalog", str(files["catalog"])]
+
+    def source() -> SourceSyfter:
+        return SourceSyfter(config=config(page_size=2), catalog=configured(STREAMS))
+
+    ours, theirs = Entrypoint(source()), AirbyteEntrypoint(source())
+    written: list[bytes] = []
+    try:
+        for block in ours._blocks(ours.source.read(LOGGER, config(), configured(STREAMS))):
+            written.append(block)
+    except AirbyteTracedException:
+        assert broken
+    expected: list[str] = []
+    try:
+        for message in theirs.run(AirbyteEntrypoint.parse_args(arguments)):
+            expected.append(message)
+    except AirbyteTracedException:
+        assert broken
+
+    records = [line for line in lines(b"".join(written).decode()) if '"RECORD"' in line]
+    assert [json.loads(line) for line in lines(b"".join(written).decode())] == [
+        json.loads(line) for line in lines("\n".join(expected))
+    ]
+    assert len(records) == 5 * (8 if broken else 9)
+
+
+def test_spec_is_what_the_cdk_says(capsys: pytest.CaptureFixture[str]) -> None:
+    print_spec()
+    ours = json.loads(capsys.readouterr().out)
+    messages = map(json.loads, AirbyteEntrypoint(SourceSyfter()).run(AirbyteEntrypoint.parse_args(["spec"])))
+    (theirs,) = [message["spec"] for message in messages if message["type"] == "SPEC"]
+
+    assert ours["type"] == "SPEC"
+    assert {**theirs, **ours["spec"]} == theirs
+    assert {name for name in theirs if name not in ours["spec"]} <= {"supportsDBT", "supportsNormalization"}, "both false"
+
+
+@pytest.mark.parametrize("option", ["config", "catalog", "state"])
+@pytest.mark.parametrize("content", [None, b"", b"{", b"[1", b'"text"', b"7", b"\xff"])
+def test_a_file_that_cannot_be_read_is_named_without_its_content(
+    files: dict[str, Path], option: str, content: bytes | None
+) -> None:
+    files[option].unlink()
+    if content is not None:
+        files[option].write_bytes(content)
+    arguments = [part for name, path in files.items() for part in (f"--{name}", str(path))]
+
+    with pytest.raises(AirbyteTracedException) as caught:
+        run_protocol(["read", *arguments])
+
+    assert caught.value.failure_type.value == "config_error"
+    assert f"--{option}" in caught.value.message
+    assert str(files[option]) in caught.value.message
+
+
+def test_a_broken_config_file_does_not_show_its_secret(files: dict[str, Path]) -> None:
+    files["config"].write_text('{"credentials": {"api_key": "sk-hidden-1"')
+
+    with pytest.raises(AirbyteTracedException) as caught:
+        run_protocol(["check", "--config", str(files["config"])])
+
+    assert "sk-hidden" not in repr(caught.value) + str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_help_lists_the_commands(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    run(arguments)
+
+    printed: Any = capsys.readouterr().out
+    assert all(command in printed for command in ("spec", "check", "discover", "read"))
