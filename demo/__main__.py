@@ -17,7 +17,7 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
-from demo import connector, instance
+from demo import answers, connector, instance, report
 from demo.duckdb_sync import SCHEMA, StreamRead, Sync, load, row_counts
 from demo.screen import PhaseError, Screen
 
@@ -79,7 +79,7 @@ def show_everything(screen: Screen, options: argparse.Namespace) -> None:
         second = read(screen, "second read", sync, streams)
     screen.say()
     screen.console.print(table(streams, rows, first, second))
-    answers(screen, options)
+    answers_from(screen, options)
     farewell(screen, options)
 
 
@@ -98,7 +98,7 @@ def sync_real_instance(screen: Screen, options: argparse.Namespace) -> None:
     result = read(screen, "read", sync, streams)
     screen.say()
     screen.console.print(table(streams, row_counts(options.database, streams), result))
-    answers(screen, options)
+    answers_from(screen, options)
     screen.say(
         f"\nThe data is in [bold]{escape(nice(options.database))}[/bold]. The same command again reads only what has changed."
     )
@@ -167,9 +167,46 @@ def table(
     return result
 
 
-def answers(screen: Screen, options: argparse.Namespace) -> None:
-    """The transformation step: dbt/ applies the rules that say which source to believe."""
-    # The dbt package and its report hook in here.
+def answers_from(screen: Screen, options: argparse.Namespace) -> None:
+    """The transformation step: which source to believe, for every figure; one company as an example, all in a report."""
+    with screen.phase("dbt build") as phase:
+        phase.result = answers.build(options.database, options.output / "dbt", phase.show)
+    with screen.phase("report") as phase:
+        found = answers.companies(options.database)
+        file = options.output / "report.html"
+        report.write(found, file)
+        phase.result = f"a chart per company: {nice(file)}"
+    if found:
+        example(screen, found[0])
+
+
+def example(screen: Screen, company: answers.Company) -> None:
+    """One company: the rows that disagree, and the figures that the rules choose."""
+
+    def amount(value: Any, currency: Any) -> str:
+        return "" if value is None else f"{value:,.0f} {currency or ''}".strip()
+
+    result = Table(
+        "year", "source", box=SIMPLE, title=f"{escape(company.name)}: what the sources say, and what is to be believed"
+    )
+    result.add_column("revenue", justify="right")
+    result.add_column("profit", justify="right")
+    resolved = {row["year"]: row for row in company.resolved}
+    for year in sorted({row["year"] for row in company.said})[-3:]:
+        for row in company.said:
+            if row["year"] == year:
+                figures = (amount(row[column], row["currency"]) for column in ("revenue", "profit"))
+                result.add_row(str(year), escape(row["source"] or "(none)"), *figures)
+        chosen = resolved.get(year)
+        if chosen:
+            figures = (
+                amount(chosen[column], chosen[f"{column}_currency"])
+                + (f"\n({escape(chosen[f'{column}_source'])})" if chosen[f"{column}_source"] else "")
+                for column in ("revenue", "profit")
+            )
+            result.add_row("", "believe", *figures, style="bold green", end_section=True)
+    screen.say()
+    screen.console.print(result)
 
 
 def farewell(screen: Screen, options: argparse.Namespace) -> None:
