@@ -14,7 +14,6 @@ import yaml
 
 from source_syfter import config as user_config
 from source_syfter.conventions import tailored
-from source_syfter.diagnosis import config_error
 from source_syfter.spec import manifest
 
 # The oldest framework that the bundle is made for: what an Airbyte without internet runs for manifests of this major. Only the
@@ -92,7 +91,7 @@ def main(args: Sequence[str]) -> int:
     parser.add_argument("--config", type=Path, help="a configuration; only its conventions and additional collections are used")
     parser.add_argument("-o", "--output", type=Path, help="the file to write; default: standard output")
     options = parser.parse_args(args)
-    text = as_yaml(bundle(_read(options.config) if options.config else None))
+    text = as_yaml(bundle(user_config.from_file(options.config) if options.config else None))
     if options.output:
         options.output.write_text(text, encoding="utf-8")
     else:
@@ -332,15 +331,3 @@ _REPLACED: dict[str, Callable[[Component], Any]] = {
     "components.RenameId": _rename_id,
     "components.EpochToIso": _epoch_to_iso,
 }
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise config_error(f"--config: {path} cannot be read: {error.strerror}. [unreadable-file]") from None
-    except ValueError:
-        config = None
-    if not isinstance(config, dict):
-        raise config_error(f"--config: {path} does not hold a configuration as JSON. [unreadable-file]")
-    return config

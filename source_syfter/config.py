@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Optional
 from urllib.parse import urlsplit, urlunsplit
 
@@ -30,6 +32,19 @@ _EMPTY_WORDS = {
     "conventions.updated_since_parameter": "none",
     "conventions.limit_parameter": "none",
 }
+
+
+def from_file(path: Path) -> Mapping[str, Any]:
+    """The configuration in a JSON file. Raises a config error that names the file and quotes nothing of it."""
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise config_error(f"--config: {path} cannot be read: {error.strerror}. [unreadable-file]") from None
+    except ValueError:
+        config = None
+    if not isinstance(config, dict):
+        raise config_error(f"--config: {path} does not hold a configuration as JSON. [unreadable-file]")
+    return config
 
 
 def checked(config: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any]:

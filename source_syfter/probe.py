@@ -1,0 +1,848 @@
+"""What a live instance does, found out by a bounded number of GET requests, and the settings that make the connector fit it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, Optional
+from urllib.parse import quote
+
+import orjson
+import requests
+from airbyte_cdk.sources.declarative.models.declarative_component_schema import CustomAuthenticator
+from airbyte_cdk.sources.declarative.parsers.manifest_component_transformer import ManifestComponentTransformer
+from airbyte_cdk.sources.declarative.parsers.manifest_reference_resolver import ManifestReferenceResolver
+from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import ModelToComponentFactory
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_syfter import config as user_config
+from source_syfter.components import told_wait
+from source_syfter.conventions import TIMESTAMPS, tailored
+from source_syfter.diagnosis import explain, own_words
+from source_syfter.secrecy import hide_secrets, presentable
+from source_syfter.spec import manifest
+from source_syfter.timestamps import parse
+
+# No probe sends more requests than this; most need fewer than thirty.
+BOUND = 80
+# Seconds that a probe waits where the instance asks it to.
+_LONGEST_WAIT = 30.0
+
+# Records asked for where a few will do: enough to see a page move by one and by two.
+_FEW = 3
+_LARGEST_PAGE = 1000
+_BEYOND = 100_000
+
+# What is tried where the assumption does not hold, likeliest first. Extending a list costs a request or none.
+_PREFIXES = ["api", "api/v1", "v1", "", "api/v2", "v2", "rest", "api/rest", "rest/v1", "api/public", "api/public/v1"]
+_DESCRIPTIONS = ["openapi.json", "api/openapi.json", "swagger.json", "api-json", "v3/api-docs"]
+_KEY_HEADERS = [
+    ("Authorization", "Api-Key "),
+    ("X-API-Key", ""),
+    ("Authorization", "Bearer "),
+    ("Authorization", "Token "),
+    ("Authorization", "ApiKey "),
+    ("Authorization", "Key "),
+    ("Authorization", ""),
+    ("Api-Key", ""),
+    ("X-Auth-Token", ""),
+    ("X-Access-Token", ""),
+    ("apikey", ""),
+]
+_ENVELOPES = ["data", "items", "results", "records", "docs", "rows", "entries", "content", "hits", "values", "result", "list"]
+_LIMITS = [
+    "limit",
+    "per_page",
+    "page_size",
+    "take",
+    "first",
+    "size",
+    "count",
+    "top",
+    "pageSize",
+    "perPage",
+    "max_results",
+    "$top",
+]
+_OFFSETS = ["offset", "skip", "start", "from", "startAt", "start_index", "$skip"]
+_PAGES = ["page", "page_number", "pageNumber", "p", "page_no", "pageIndex", "page_index"]
+_CURSORS = ["cursor", "after", "next", "page_token", "starting_after", "next_cursor", "pageToken", "next_token", "token"]
+_CURSORS += ["continuation_token", "continuation", "start_after", "scroll_id", "after_id"]
+_SINCES = ["updated_since", "modified_since", "modified_after", "updated_after", "since", "changed_since", "updatedSince"]
+_SINCES += ["modifiedSince", "updated_from", "updated_at_gte", "updated_at[gte]", "updated_at__gte", "last_modified_since"]
+_IDS = ["id", "_id", "uuid", "guid", "key", "ID", "Id"]
+_TOTALS = ["total", "total_count", "totalCount", "total_records", "totalRecords", "totalElements", "total_items", "totalItems"]
+_TOKEN_WORDS = ("next", "cursor", "after", "token", "continuation", "scroll")
+_TOKEN_PLACES = ("next_cursor", "nextCursor", "cursor", "next", "next_page_token", "nextPageToken", "next_token", "after")
+
+_FUTURE = {"iso8601": "2100-01-01T00:00:00.000Z", "epoch_ms": "4102444800000"}
+_PAST = {"iso8601": "2000-01-01T00:00:00.000Z", "epoch_ms": "946684800000"}
+
+# How a form, which drops empty texts, says "empty".
+_EMPTY = {
+    "path_prefix": "/",
+    "records_path": ".",
+    "api_key_prefix": "none",
+    "limit_parameter": "none",
+    "updated_since_parameter": "none",
+}
+
+Status = Literal["matches", "differs", "fault", "unknown", "note"]
+Record = dict[str, Any]
+
+
+class StopError(Exception):
+    """The probe cannot go on; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing about the instance.
+
+    `status`: "matches" what the configuration says; "differs", and `setting` mends it; "fault": nothing mends it; "unknown":
+    could not be found out; "note": good to know.
+    """
+
+    topic: str
+    status: Status
+    text: str
+    setting: str = ""
+
+
+@dataclass
+class Collection:
+    """What one collection answered. `unknown_fields`: of its records, beyond the connector's schema."""
+
+    status: Literal["readable", "empty", "denied", "missing", "failed"]
+    text: str = ""
+    unknown_fields: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Report:
+    """What a probe found out. Holds names of fields, parameters and headers, never a secret or a value of a record."""
+
+    address: str
+    findings: list[Finding] = field(default_factory=list)
+    collections: dict[str, Collection] = field(default_factory=dict)
+    suggested_config: dict[str, Any] = field(default_factory=dict)
+    requests: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """0: the connector reads with this configuration; 2: with the suggestion; 1: with neither."""
+        if any(finding.status == "fault" for finding in self.findings):
+            return 1
+        return 2 if self.suggested_config else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The report for machines."""
+        return {
+            "address": self.address,
+            "result": {0: "matches", 1: "fault", 2: "differs"}[self.exit_code],
+            "requests": self.requests,
+            "most_requests": BOUND,
+            "findings": [vars(finding) for finding in self.findings],
+            "collections": {name: vars(collection) for name, collection in self.collections.items()},
+            "suggested_config": self.suggested_config,
+        }
+
+
+@dataclass
+class Answer:
+    """What came back for one request. `body`: the JSON document, or None with `is_json` false."""
+
+    status: int
+    is_json: bool
+    body: Any
+    said: str
+
+    @property
+    def ok(self) -> bool:
+        return self.status == 200 and self.is_json
+
+    @property
+    def missing(self) -> bool:
+        """Nothing of the API is here: not found, or a page for people."""
+        return self.status in (404, 405, 410) or (self.status == 200 and not self.is_json)
+
+
+class Client:
+    """Sends the probe's requests as the connector would: same signature, time limits and guards; counts and bounds them."""
+
+    def __init__(self, config: Mapping[str, Any], on_request: Callable[[int, str], None]) -> None:
+        self._config = {name: value for name, value in config.items() if name != "additional_collections"}
+        # The probe gives up early, as a check does.
+        self._config["impatient"] = True
+        self._on_request = on_request
+        self._session = requests.Session()
+        self.count = 0
+        self.limits: set[str] = set()
+        self.sign({})
+
+    def sign(self, conventions: Mapping[str, Any]) -> None:
+        """From now on requests are signed as the connector does under `conventions`."""
+        own = {**self._config.get("conventions", {}), **conventions}
+        definitions = tailored(manifest(), {**self._config, "conventions": own})["definitions"]
+        requester = definitions["requester"]
+        self._timeouts = (requester["connect_timeout_in_seconds"], requester["read_timeout_in_seconds"])
+        resolved = ManifestReferenceResolver().preprocess_manifest({"definitions": definitions})
+        part = ManifestComponentTransformer().propagate_types_and_parameters(
+            "", resolved["definitions"]["authenticator"], {"name": "probe"}
+        )
+        self._session.auth = ModelToComponentFactory().create_component(CustomAuthenticator, part, self._config)
+
+    def get(self, path: str, parameters: Mapping[str, Any]) -> Answer:
+        """The answer to GET `path`, below the host. Tries again once what may pass. Raises StopError if nothing comes back."""
+        for last in (False, True):
+            response = self._send(path, parameters, last)
+            if response is None:
+                continue
+            self.limits |= {name.lower() for name in response.headers if "ratelimit" in name.lower().replace("-", "")}
+            if last or not self._waits(response):
+                return _answer(response)
+        raise AssertionError("the last try returns or raises")  # pragma: no cover
+
+    def _send(self, path: str, parameters: Mapping[str, Any], last: bool) -> Optional[requests.Response]:
+        if self.count >= BOUND:
+            raise StopError(f"The probe stopped after {BOUND} requests, its bound. What it found until then is listed.")
+        self.count += 1
+        self._on_request(self.count, path)
+        url = f"{self._config['host']}/{quote(path, safe='/%~')}"
+        try:
+            return self._session.get(url, params=dict(parameters), headers={"Accept": "application/json"}, timeout=self._timeouts)
+        except AirbyteTracedException as error:
+            raise StopError(error.message) from None
+        except requests.RequestException as error:
+            if last or isinstance(error, requests.Timeout):
+                raise StopError(explain("probe", error).error_message) from None
+            return None
+
+    @staticmethod
+    def _waits(response: requests.Response) -> bool:
+        """Whether the request is worth another try; if so, has waited for it."""
+        if response.status_code != 429 and response.status_code < 500:
+            return False
+        seconds = told_wait(response)
+        if seconds is None or seconds > _LONGEST_WAIT:
+            seconds = 1.0
+        time.sleep(seconds)
+        return True
+
+
+def _answer(response: requests.Response) -> Answer:
+    try:
+        body, is_json = orjson.loads(response.content), True
+    except ValueError:
+        body, is_json = None, False
+    return Answer(response.status_code, is_json, body, "" if response.ok else own_words(response) or "")
+
+
+class Probe:
+    """Finds out the conventions of one instance, from its answers alone."""
+
+    def __init__(self, config: Mapping[str, Any], client: Client) -> None:
+        """`config`: as `config.checked` returns it."""
+        self._client = client
+        self._config = config
+        package = manifest()
+        known = package["spec"]["connection_specification"]["properties"]["conventions"]["properties"]
+        self._assumed: dict[str, Any] = {
+            **{name: shape["default"] for name, shape in known.items()},
+            **(config.get("conventions") or {}),
+        }
+        # What is known by now; starts as what is assumed.
+        self._now = dict(self._assumed)
+        self._paths = {each["$parameters"]["name"]: each["$parameters"]["collection"] for each in package["streams"]}
+        self._known = ["companies", "articles", "custom_property_values"]  # what public sources name
+        extra = config.get("additional_collections") or []
+        self._paths |= {each["name"]: each["path"].strip("/") for each in extra}
+        self._report = Report(config["host"])
+        self._answers: dict[str, Answer] = {}
+        self._limit: Optional[str] = self._now["limit_parameter"] or None
+        self._limit_works = False
+        self._main = ""
+        self._base: list[Record] = []
+        self._wide: list[Record] = []
+        self._body: Any = None
+
+    def run(self) -> Report:
+        """Probes; whatever happens, the report says what was found out until then."""
+        try:
+            self._find_address()
+            self._find_records()
+            if self._base:
+                self._find_id()
+                self._find_timestamps()
+                self._find_limit()
+                self._find_paging()
+                self._find_largest_page()
+                self._find_order()
+                self._find_since()
+            self._visit_collections()
+        except StopError as stop:
+            self._add("connection", "fault", str(stop))
+        self._note_limits()
+        self._suggest()
+        return self._report
+
+    # --- asking -----------------------------------------------------------------------------------------------------------
+
+    def _ask(self, name: str, parameters: Mapping[str, Any]) -> Answer:
+        prefix = self._now["path_prefix"].strip("/")
+        return self._client.get(f"{prefix}/{self._paths[name]}" if prefix else self._paths[name], parameters)
+
+    def _page(self, parameters: Mapping[str, Any], size: int) -> Answer:
+        """A page of the main collection."""
+        return self._ask(self._main, {**({self._limit: size} if self._limit else {}), **parameters})
+
+    def _first(self, name: str) -> Answer:
+        """The first few records of a collection, asked for once. A refused page size is left out from then on."""
+        if name not in self._answers:
+            answer = self._ask(name, {self._limit: _FEW} if self._limit else {})
+            if self._limit and answer.status in (400, 422):
+                plain = self._ask(name, {})
+                if plain.ok:
+                    self._limit, answer = None, plain
+            self._answers[name] = answer
+        return self._answers[name]
+
+    def _records(self, answer: Answer) -> Optional[list[Record]]:
+        """The records in `answer`; None if it holds none where they should be."""
+        if not answer.ok:
+            return None
+        found = _at(answer.body, self._now["records_path"])
+        return found if isinstance(found, list) and all(isinstance(each, dict) for each in found) else None
+
+    def _keys(self, answer: Answer) -> Optional[list[Any]]:
+        records = self._records(answer)
+        return None if records is None else [self._key(record) for record in records]
+
+    def _key(self, record: Record) -> Any:
+        key = record.get(self._now["id_field"])
+        return orjson.dumps(record, option=orjson.OPT_SORT_KEYS) if key is None else key
+
+    def _effective(self, names: Sequence[str], works: Callable[[Sequence[str]], Optional[bool]]) -> Optional[str]:
+        """The one of `names` that has an effect: all at once, then halves; one by one where a server refuses what it does not
+        know (`works` says None)."""
+        names = list(dict.fromkeys(names))
+        effect = works(names) if names else False
+        if effect is None and len(names) > 1:
+            return next((name for name in names if works([name])), None)
+        if not effect:
+            return None
+        while len(names) > 1:
+            half = names[: (len(names) + 1) // 2]
+            names = half if works(half) else names[len(half) :]
+        return names[0]
+
+    # --- address ----------------------------------------------------------------------------------------------------------
+
+    def _find_address(self) -> None:
+        first = self._known[0]
+        answer = self._first(first)
+        if answer.status == 401:
+            answer = self._try_keys(answer)
+        if answer.missing and all(self._first(name).missing for name in self._known):
+            answer = self._try_prefixes()
+        elif answer.status == 403 and all(self._first(name).status == 403 for name in self._known):
+            # Some gateways say so where there is no key that they know.
+            answer = self._try_keys(answer)
+        _refuse_failures(answer)
+        self._add("connection", "matches", f"{self._config['host']} answers and takes the credentials")
+        if self._uses_key:
+            self._settle("API key header", "api_key_header", f"{self._now['api_key_header']}")
+            shown = f'"{self._now["api_key_prefix"]}" before the key' if self._now["api_key_prefix"] else "the key alone"
+            self._settle("API key prefix", "api_key_prefix", shown)
+        self._settle("path prefix", "path_prefix", f"/{self._now['path_prefix']}")
+
+    @property
+    def _uses_key(self) -> bool:
+        return bool(self._config["credentials"]["auth_type"] == "api_key")
+
+    def _try_keys(self, refused: Answer) -> Answer:
+        """Other headers for the API key, on the same host only: the client's guard sees to that."""
+        if not self._uses_key:
+            return refused
+        before = (self._now["api_key_header"], self._now["api_key_prefix"])
+        for header, prefix in _KEY_HEADERS:
+            if (header, prefix) == before:
+                continue
+            self._sign(header, prefix)
+            answer = self._first(self._known[0])
+            if answer.status not in (401, 403):
+                return answer
+        self._sign(*before)
+        return refused
+
+    def _sign(self, header: str, prefix: str) -> None:
+        self._now |= {"api_key_header": header, "api_key_prefix": prefix}
+        self._client.sign({"api_key_header": header, "api_key_prefix": prefix})
+        self._answers.clear()
+
+    def _try_prefixes(self) -> Answer:
+        tried = [self._now["path_prefix"].strip("/")]
+        for prefix in self._prefixes():
+            if prefix in tried:
+                continue
+            tried.append(prefix)
+            self._now["path_prefix"] = prefix
+            self._answers.clear()
+            answer = self._first(self._known[0])
+            if answer.status == 401:
+                answer = self._try_keys(answer)
+            if not answer.missing:
+                return answer
+        raise StopError(
+            f"Nothing of the API was found at {self._config['host']}, under none of the usual path prefixes. Check the host; "
+            "behind a gateway, ask for the path that leads to the API and set it as conventions.path_prefix."
+        )
+
+    def _prefixes(self) -> Iterator[str]:
+        yield from _PREFIXES
+        for path in _DESCRIPTIONS:
+            yield from _described(self._client.get(path, {}).body, list(self._paths.values()))
+
+    # --- records ----------------------------------------------------------------------------------------------------------
+
+    def _find_records(self) -> None:
+        """Chooses the collection to look at: the first with a few records."""
+        best: tuple[int, str, Answer, str] = (0, "", Answer(0, False, None, ""), "")
+        unknown = ""
+        for name in self._paths:
+            answer = self._first(name)
+            path = _envelope(answer.body, self._now["records_path"]) if answer.ok else None
+            if answer.ok and path is None:
+                unknown = name
+            count = len(_at(answer.body, path)) if path is not None else 0
+            if path is not None and count > best[0]:
+                best = (count, name, answer, path)
+            if count >= _FEW:
+                break
+        count, self._main, answer, path = best
+        if count:
+            self._now["records_path"] = path
+            self._settle("records", "records_path", f'under "{path}"' if path else "the body itself is the array")
+            self._look_at(answer)
+        elif unknown:
+            self._add(
+                "records", "fault", f"no array of records in the answer for {unknown}, at any place that a setting can name"
+            )
+        else:
+            self._add("records", "unknown", "no collection holds a record that may be read, so nothing more can be found out")
+
+    def _look_at(self, answer: Answer) -> None:
+        self._base, self._body = self._records(answer) or [], answer.body
+
+    @property
+    def _total(self) -> Optional[int]:
+        """How many records the list has, if the answer says it in so many words."""
+        for _, holder in _objects(self._body, self._now["records_path"]):
+            for name in _TOTALS:
+                if type(holder.get(name)) is int and holder[name] >= len(self._base):
+                    return int(holder[name])
+        return None
+
+    def _find_id(self) -> None:
+        for name in dict.fromkeys([self._now["id_field"], *_IDS]):
+            values = [record.get(name) for record in self._base]
+            if all(type(value) in (int, str) for value in values) and len(set(values)) == len(values):
+                self._now["id_field"] = name
+                self._settle("key of a record", "id_field", f'"{name}", {"a number" if type(values[0]) is int else "text"}')
+                return
+        self._add(
+            "key of a record",
+            "fault",
+            "no field of the records is a key; set conventions.id_field to its name",
+            "conventions.id_field",
+        )
+
+    def _find_timestamps(self) -> None:
+        values = [record[name] for record in self._base for name in TIMESTAMPS if record.get(name) is not None]
+        form, text = _timestamp_form(values)
+        if form in ("iso8601", "epoch_ms"):
+            self._now["timestamp_format"] = form
+            self._settle("timestamps", "timestamp_format", text)
+        elif values:
+            self._add("timestamps", "fault", f"{text}, which the connector cannot read")
+        if not any(record.get("updated_at") for record in self._base):
+            self._add("timestamps", "note", "no updated_at in the records: each sync reads everything again")
+
+    # --- paging -----------------------------------------------------------------------------------------------------------
+
+    def _find_limit(self) -> None:
+        refused = self._limit is None and bool(self._now["limit_parameter"])
+        if self._limit and len(self._base) <= _FEW:
+            return
+        candidates = [name for name in _LIMITS if name != self._now["limit_parameter"]]
+        found = self._effective(candidates, self._limits_to_two) if len(self._base) > 2 else None
+        if found:
+            self._limit = self._now["limit_parameter"] = found
+            self._look_at(self._page({}, _FEW))
+        elif refused:
+            self._now["limit_parameter"] = ""
+        if found or refused:
+            self._settle("page size", "limit_parameter", f'"{found}" sets it' if found else "no parameter for it is accepted")
+
+    def _limits_to_two(self, names: Sequence[str]) -> Optional[bool]:
+        records = self._records(self._ask(self._main, dict.fromkeys(names, 2)))
+        return None if records is None else len(records) == 2
+
+    def _find_paging(self) -> None:
+        self._ids = [self._key(record) for record in self._base]
+        if len(self._ids) < 2:
+            self._add("paging", "unknown", f"{self._main} has too few records to see pages")
+            return
+        if not any(attempt() for attempt in self._attempts()):
+            self._nothing_moves()
+
+    def _attempts(self) -> Iterator[Callable[[], bool]]:
+        """What may make the list move: the assumption first, a token that the answer holds, then the rest."""
+        assumed = self._now["paging"]
+        ways: dict[str, Callable[[Sequence[str]], bool]] = {
+            "offset": self._by_offset,
+            "page": self._by_page,
+            "cursor": self._by_cursor,
+        }
+        lists = {"offset": _OFFSETS, "page": _PAGES, "cursor": _CURSORS}
+        if assumed in ways:
+            yield lambda: ways[assumed]([self._now[f"{assumed}_parameter"]])
+        for way in ("cursor", "offset", "page"):
+            first = self._now[f"{way}_parameter"]
+            if way != assumed and not (way == "cursor" and not self._tokens()):
+                yield lambda way=way, first=first: ways[way]([first])  # type: ignore[misc]
+        for way in ("cursor", "offset", "page"):
+            first = self._now[f"{way}_parameter"]
+            yield lambda way=way, first=first: ways[way]([name for name in lists[way] if name != first])  # type: ignore[misc]
+
+    def _by_offset(self, names: Sequence[str]) -> bool:
+        def moves(names: Sequence[str]) -> Optional[bool]:
+            keys = self._keys(self._page(dict.fromkeys(names, 1), 1))
+            self._limit_works = self._limit_works or (bool(self._limit) and keys is not None and len(keys) == 1)
+            return None if keys is None else keys[:1] == self._ids[1:2]
+
+        return self._paged("offset", self._effective(names, moves), "by the number of records to skip")
+
+    def _by_page(self, names: Sequence[str]) -> bool:
+        def moves(names: Sequence[str], number: int = 2) -> Optional[bool]:
+            keys = self._keys(self._page(dict.fromkeys(names, number), 1))
+            self._limit_works = self._limit_works or (bool(self._limit) and keys is not None and len(keys) == 1)
+            return None if keys is None else keys[:1] != self._ids[:1]
+
+        name = self._effective(names, moves)
+        if name is None:
+            return False
+        first = next((number for number in (1, 0) if moves([name], number) is False), None)
+        if first is None:
+            return False
+        self._now["first_page"] = first
+        return self._paged("page", name, f"by page number, from {first}")
+
+    def _by_cursor(self, names: Sequence[str]) -> bool:
+        for path, token in self._tokens():
+
+            def moves(names: Sequence[str], token: Any = token) -> Optional[bool]:
+                keys = self._keys(self._page(dict.fromkeys(names, token), _FEW))
+                return None if keys is None else bool(keys) and keys[0] not in self._ids
+
+            name = self._effective(names, moves)
+            if name is not None:
+                self._limit_works = self._limit_works or (bool(self._limit) and len(self._ids) == _FEW)
+                self._now["cursor_path"] = path
+                return self._paged("cursor", name, f'by the token under "{path}"')
+        return False
+
+    def _tokens(self) -> list[tuple[str, Any]]:
+        """What may lead to the next page: texts and numbers beside the records whose name says so, likeliest first."""
+        found = [
+            (".".join([*path, name]), value)
+            for path, holder in _objects(self._body, self._now["records_path"])
+            for name, value in holder.items()
+            if type(value) in (str, int) and value and any(word in name.lower() for word in _TOKEN_WORDS)
+        ]
+        known = self._now["cursor_path"]
+        return sorted(found, key=lambda each: (each[0] != known, _rank(each[0].rpartition(".")[2], _TOKEN_PLACES)))
+
+    def _paged(self, way: str, name: Optional[str], text: str) -> bool:
+        if name is None:
+            return False
+        self._now |= {"paging": way, f"{way}_parameter": name}
+        self._settle("paging", "paging", text)
+        for setting in {"offset": ["offset_parameter"], "page": ["page_parameter", "first_page"]}.get(
+            way, ["cursor_parameter", "cursor_path"]
+        ):
+            self._settle(setting.replace("_", " "), setting, f"{self._now[setting]}")
+        if way != "cursor":
+            self._find_end(way, name)
+        return True
+
+    def _find_end(self, way: str, name: str) -> None:
+        """Only an empty page ends a list: a server that repeats its last page would be read for ever."""
+        total = self._total
+        beyond = _BEYOND if total is None else total + _FEW
+        answer = self._page({name: beyond}, _FEW)
+        records = self._records(answer)
+        if records == []:
+            self._add("end of a list", "matches", "an empty page")
+        elif records:
+            self._add(
+                "end of a list", "fault", "the instance gives records beyond the end of the list, so a read would never end"
+            )
+        elif total is None:
+            self._add("end of a list", "unknown", f"a page far beyond the end is refused ({answer.status})")
+        else:
+            text = f"the instance answers {answer.status} beyond the end of the list, where the connector needs an empty page"
+            self._add("end of a list", "fault", text)
+
+    def _nothing_moves(self) -> None:
+        count, total = len(self._base), self._total
+        if self._limit_works or (total is not None and total > count):
+            told = f'; what it gives under "{self._tokens()[0][0]}" does not lead on' if self._tokens() else ""
+            text = (
+                "the instance gives the first page whatever is asked: it ignores the paging parameters, or uses names that the "
+                f"probe does not know{told}. Set conventions.paging and the parameter's name as whoever runs the instance says"
+            )
+            self._add("paging", "fault", text, "conventions.paging")
+            return
+        self._now["paging"] = "none"
+        self._settle("paging", "paging", "none: the whole list comes at once")
+        if total is None and count % 10 == 0:
+            text = f"nothing says whether these {count} records are all: compare with the number that the instance itself shows"
+            self._add("paging", "unknown", text)
+
+    def _find_largest_page(self) -> None:
+        if not self._limit_works:
+            if self._limit and len(self._base) > _FEW:
+                self._add("page size", "note", f'"{self._limit}" is ignored, which does no harm')
+            return
+        self._settle("page size", "limit_parameter", f'"{self._limit}" sets it')
+        wanted = int(self._config.get("page_size") or 100)
+        for size in dict.fromkeys([_LARGEST_PAGE, wanted, *(size for size in (50, 25, 10, 1) if size < wanted)]):
+            records = self._records(self._page({}, size))
+            if records is not None:
+                self._wide = records
+                break
+        else:
+            return
+        if size < wanted:
+            self._report.suggested_config["page_size"] = size
+            self._add("largest page", "differs", f"{wanted} records are refused, {size} are given", "page_size")
+        elif len(records) < size and (self._total or 0) > len(records):
+            self._add("largest page", "note", f"{len(records)} records; more are cut off without a word, which does no harm")
+        else:
+            self._add("largest page", "matches", f"{len(records)} records or more")
+
+    def _find_order(self) -> None:
+        keys = [self._key(record) for record in self._wide or self._base]
+        if len(keys) < 2 or len({type(key) for key in keys}) > 1:
+            return
+        if keys == sorted(keys):
+            self._add("order", "matches", "by ascending key")
+        else:
+            order = "by descending key" if keys == sorted(keys, reverse=True) else "not by key"
+            self._add("order", "note", f"{order}: a record created during a read can make others come twice")
+
+    # --- filter -----------------------------------------------------------------------------------------------------------
+
+    def _find_since(self) -> None:
+        """A moment in the future must give nothing, one long ago everything."""
+        form = self._now["timestamp_format"]
+
+        def filters(names: Sequence[str]) -> Optional[bool]:
+            records = self._records(self._page(dict.fromkeys(names, _FUTURE[form]), 1))
+            return None if records is None else not records
+
+        assumed = self._now["updated_since_parameter"]
+        effect = filters([assumed]) if assumed else False
+        found = assumed if effect else self._effective([name for name in _SINCES if name != assumed], filters)
+        if found and self._records(self._page({found: _PAST[form]}, 1)):
+            self._now["updated_since_parameter"] = found
+            self._settle("changed since", "updated_since_parameter", f'"{found}" gives changes only')
+        elif assumed and effect is None:
+            self._now["updated_since_parameter"] = ""
+            text = "refused under every name: each sync asks for everything and keeps what is new"
+            self._settle("changed since", "updated_since_parameter", text)
+        else:
+            text = "no parameter filters: each sync asks for everything and keeps what is new"
+            self._add("changed since", "note", text)
+
+    # --- collections ------------------------------------------------------------------------------------------------------
+
+    def _visit_collections(self) -> None:
+        schemas = manifest_fields()
+        for name in self._paths:
+            self._report.collections[name] = self._visit(self._first(name), schemas.get(name))
+
+    def _visit(self, answer: Answer, known: Optional[set[str]]) -> Collection:
+        records = self._records(answer)
+        if records is None:
+            status = {401: "denied", 403: "denied", 404: "missing"}.get(answer.status, "failed")
+            remedy = {
+                "denied": "ask an administrator for the right to read it, or deselect the stream",
+                "missing": "deselect the stream",
+            }.get(status, "the answer holds no records where they are expected")
+            return Collection(status, f"{answer.status}: {remedy}")  # type: ignore[arg-type]
+        fields = {"id" if name == self._now["id_field"] else name for record in records for name in record}
+        unknown = sorted(name[:60] for name in fields - known) if known is not None else []
+        if not records:
+            return Collection("empty")
+        lacks_key = any(record.get(self._now["id_field"]) is None for record in records)
+        return Collection("readable", "a record has no key" if lacks_key and known is not None else "", unknown)
+
+    # --- report -----------------------------------------------------------------------------------------------------------
+
+    def _add(self, topic: str, status: Status, text: str, setting: str = "") -> None:
+        self._report.findings.append(Finding(topic, status, presentable(text), setting))
+
+    def _settle(self, topic: str, name: str, text: str) -> None:
+        """Notes that the convention `name` is known, and whether it is as assumed."""
+        same = self._now[name] == self._assumed[name]
+        self._add(topic, "matches" if same else "differs", text, "" if same else f"conventions.{name}")
+
+    def _note_limits(self) -> None:
+        if self._client.limits:
+            text = f"the instance tells it in {', '.join(sorted(self._client.limits))}; the connector waits when it is asked to"
+            self._add("rate limit", "note", text)
+
+    def _suggest(self) -> None:
+        self._report.requests = self._client.count
+        changed = {finding.setting.partition(".")[2] for finding in self._report.findings if finding.status == "differs"}
+        conventions = {name: self._now[name] for name in self._now if name in changed}
+        if conventions:
+            shown = {name: _EMPTY.get(name, value) if value == "" else value for name, value in conventions.items()}
+            self._report.suggested_config["conventions"] = shown
+
+
+def _refuse_failures(answer: Answer) -> None:
+    """Raises StopError if `answer` says that nothing can be found out."""
+    if answer.status == 401:
+        text = (
+            'The instance refuses the credentials (401). Check "Authentication": the key or token may be mistyped, expired or '
+            "revoked; an administrator of the instance can issue a new one."
+        )
+        raise StopError(f"{text} {answer.said}".strip())
+    if answer.status >= 500 or answer.status == 429:
+        raise StopError(f"The instance fails with status {answer.status}. Try again later. {answer.said}".strip())
+
+
+# --- reading bodies ---------------------------------------------------------------------------------------------------------
+
+
+def _at(body: Any, path: str) -> Any:
+    """What is in `body` under the dotted `path`; None if it leads nowhere."""
+    for step in path.split(".") if path else []:
+        body = body.get(step) if isinstance(body, dict) else None
+    return body
+
+
+def _objects(body: Any, records_path: str, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    """The objects of an envelope with their paths, outermost first; not the records, and nothing that a setting cannot name."""
+    if not isinstance(body, dict) or len(path) > 3 or (path and ".".join(path) == records_path):
+        return
+    yield path, body
+    for name, value in body.items():
+        if not set(name) & set(".{}"):
+            yield from _objects(value, records_path, (*path, name))
+
+
+def _envelope(body: Any, assumed: str) -> Optional[str]:
+    """The dotted path of the records in `body`, None if there is no array of objects."""
+    if isinstance(body, list):
+        return "" if all(isinstance(each, dict) for each in body) else None
+    found = [
+        (".".join([*path, name]), value)
+        for path, holder in _objects(body, "")
+        for name, value in holder.items()
+        if isinstance(value, list) and all(isinstance(each, dict) for each in value) and not set(name) & set(".{}")
+    ]
+    likeliest = sorted(
+        found, key=lambda each: (not each[1], each[0] != assumed, _rank(each[0].rpartition(".")[2], _ENVELOPES), -len(each[1]))
+    )
+    return likeliest[0][0] if likeliest else None
+
+
+def _rank(name: str, known: Sequence[str]) -> int:
+    return list(known).index(name) if name in known else len(known)
+
+
+def _described(document: Any, collections: Sequence[str]) -> list[str]:
+    """The path prefixes that an OpenAPI or Swagger `document` gives for `collections`, most frequent first."""
+    if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
+        return []
+    base = document.get("basePath")
+    base = base.strip("/") if isinstance(base, str) else ""
+    prefixes = [
+        f"{base}/{path[: -len(name)].strip('/')}".strip("/")
+        for path in document["paths"]
+        for name in collections
+        if isinstance(path, str) and path.endswith(f"/{name}")
+    ]
+    return sorted(set(prefixes), key=lambda prefix: -prefixes.count(prefix))
+
+
+def _timestamp_form(values: Sequence[Any]) -> tuple[str, str]:
+    """The `timestamp_format` of `values`, and in words; an empty format if they have none that the connector reads."""
+    numbers = [int(value) for value in values if type(value) in (int, float) or (isinstance(value, str) and value.isdecimal())]
+    if values and len(numbers) == len(values):
+        # In seconds, today is a number below 10^10; in milliseconds that was April 1970.
+        if all(number > 10**10 for number in numbers):
+            return "epoch_ms", "epoch milliseconds"
+        return "", "epoch seconds"
+    texts = [value for value in values if isinstance(value, str) and parse(value)]
+    if not values or len(texts) < len(values):
+        return "", "none found" if not values else "a form of their own"
+    local = any(not text.endswith(("Z", "+00:00")) for text in texts)
+    return "iso8601", f"ISO 8601{', with an offset' if local else ''}"
+
+
+def manifest_fields() -> dict[str, set[str]]:
+    """The fields that the schema of each stream knows."""
+    folder = files("source_syfter").joinpath("schemas")
+    return {
+        entry.name.removesuffix(".json"): set(orjson.loads(entry.read_bytes())["properties"])
+        for entry in folder.iterdir()
+        if entry.name.endswith(".json")
+    }
+
+
+# --- command ----------------------------------------------------------------------------------------------------------------
+
+
+def probe(config: Mapping[str, Any], on_request: Callable[[int, str], None] = lambda count, path: None) -> Report:
+    """Probes the instance of `config`, a configuration as the user typed it.
+
+    `on_request` is told the number and the path of each request. Raises a config error for a configuration that is not valid.
+    """
+    hide_secrets(config)
+    clean = user_config.checked(config, manifest()["spec"]["connection_specification"])
+    return Probe(clean, Client(clean, on_request)).run()
+
+
+def main(args: Sequence[str]) -> int:
+    """The command `source-syfter probe`; `args`: its options. Returns the exit code: see `Report.exit_code`."""
+    parser = argparse.ArgumentParser(
+        prog="source-syfter probe",
+        description=f"Finds out what differs on your instance, with at most {BOUND} GET requests and without changing anything.",
+        epilog="Exit code: 0 the connector reads with this configuration; 2 it reads with the suggested one; 1 neither.",
+    )
+    parser.add_argument("--config", type=Path, required=True, help="a configuration as JSON: host and credentials are enough")
+    parser.add_argument("--json", action="store_true", help="print the report as JSON; suggested_config is to be merged as it is")
+    options = parser.parse_args(args)
+    from source_syfter.report import failure, running_count, show
+
+    try:
+        with running_count(BOUND) as on_request:
+            report = probe(user_config.from_file(options.config), on_request)
+    except AirbyteTracedException as error:
+        failure(presentable(error.message or ""))
+        return 1
+    if options.json:
+        print(json.dumps(report.as_json(), indent=2))
+    else:
+        show(report)
+    return report.exit_code
