@@ -21,10 +21,12 @@ from airbyte_cdk.models import (
     Type,
 )
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
+from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_syfter import config as user_config
 from source_syfter.conventions import tailored, without_cursor
+from source_syfter.cursors import StreamOfNewest
 from source_syfter.diagnosis import config_error
 from source_syfter.notes import KEY, Notes
 from source_syfter.secrecy import hide_secrets, presentable
@@ -132,6 +134,11 @@ class SourceSyfter(ConcurrentDeclarativeSource):
                 raise
         if failures or unknown:
             raise _summary(failures, unknown)
+
+    def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
+        return [
+            StreamOfNewest(stream, stream.cursor_field) if stream.cursor_field else stream for stream in super().streams(config)
+        ]
 
     @property
     def address(self) -> str:

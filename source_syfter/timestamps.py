@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
-from typing import Any, Optional
+from typing import Any, Optional, TypeGuard
 
 # Before this nothing is asked for: the lower bound of a first read without a start date.
 EPOCH = "1970-01-01T00:00:00.000Z"
@@ -45,6 +45,11 @@ def parse(value: Any) -> Optional[datetime]:
         return moment
     except (ValueError, OverflowError):
         return None
+
+
+def is_usual(value: Any) -> TypeGuard[str]:
+    """Whether `value` is text in the form of the API: it sorts as text, which costs a twentieth of parsing it."""
+    return type(value) is str and len(value) == 24 and value[-1] == "Z" and value[10] == "T" and value[19] == "."
 
 
 def to_iso(moment: datetime) -> str:
