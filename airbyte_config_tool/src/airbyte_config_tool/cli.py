@@ -21,7 +21,7 @@ from airbyte_config_tool.findings import ToolError
 from airbyte_config_tool.masking import Masker
 from airbyte_config_tool.output import Output, counts, show_findings, show_plan
 from airbyte_config_tool.plan import SAME, Change, Planner
-from airbyte_config_tool.project import CONNECTION, HEADERS_FILE
+from airbyte_config_tool.project import CONNECTION
 from airbyte_config_tool.variables import expand
 
 EXIT_OK, EXIT_ERROR, EXIT_CHANGES = 0, 1, 2
@@ -247,6 +247,3 @@ def main(arguments: list[str] | None = None) -> None:
         output.error("a fault of this tool; please report it:\n" + masker.scrub("\n".join(frames)))
         code = EXIT_ERROR
     sys.exit(code if isinstance(code, int) else EXIT_OK)
-
-
-__all__ = ["HEADERS_FILE", "cli", "main"]
