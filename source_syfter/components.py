@@ -1,6 +1,7 @@
 """The parts that the manifest cannot express, on the CDK's public extension points. The manifest says why each is needed."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`: the CDK evaluates the annotations of components, and Python 3.10 cannot evaluate
+# an `InitVar` that is written as text.
 
 import hashlib
 import json

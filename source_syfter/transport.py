@@ -1,6 +1,7 @@
 """How requests are signed and guarded: credentials stay with the instance, bodies stay within bounds."""
 
-from __future__ import annotations
+# No `from __future__ import annotations`: the CDK evaluates the annotations of components, and Python 3.10 cannot evaluate
+# an `InitVar` that is written as text.
 
 import random
 import time
