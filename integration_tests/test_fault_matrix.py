@@ -1,0 +1,351 @@
+"""Every fault times every way of reading: complete data, or an error that names stream, cause and remedy. Never less, never more.
+
+`make test` strikes each fault, each way, on some of the nine streams; `make soak` on every one of them.
+`python -m integration_tests.test_fault_matrix` prints the table of docs/reliability.md.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from integration_tests.disturbed import (
+    FIRST,
+    FULL,
+    LATER,
+    STREAMS,
+    WAYS,
+    by_key,
+    code_of,
+    confidential,
+    disguises,
+    furnish,
+    in_haste,
+    known_before,
+    missing,
+    read_by,
+    resume,
+)
+from sandbox import FAULTS, Sandbox, running
+from unit_tests.reading import Outcome, check
+
+COMPLETE = "complete"
+TRANSIENT = {"server-error", "rate-limited", "long-wait", "no-answer", "connection-lost"}
+# Words of which each message holds one: what to do about it.
+REMEDIES = ("Check", "Ask", "Set ", "set ", "Try again", "rename")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fault, and how a stream ends that it strikes once (on its second request), and for ever.
+
+    `once` is None for what a server is, as opposed to what happens to it. `exact`: whether the records come unchanged.
+    """
+
+    once: str | None
+    ever: str
+    options: dict[str, Any] = field(default_factory=dict)
+    exact: bool = True
+    fault: str = ""
+
+
+def same(outcome: str, **more: Any) -> Case:
+    return Case(outcome, outcome, **more)
+
+
+def passing(code: str, **more: Any) -> Case:
+    return Case(COMPLETE, code, **more)
+
+
+def trait(outcome: str, **more: Any) -> Case:
+    return Case(None, outcome, **more)
+
+
+CASES: dict[str, Case] = {
+    **{name: same("request-refused") for name in ("http-400", "http-410", "http-422")},
+    "http-401": same("wrong-credentials"),
+    "http-403": same("not-permitted"),
+    "http-404": same("collection-missing"),
+    **{f"http-{status}": passing("server-error") for status in (408, 500, 502, 503, 504)},
+    "503-retry-after": passing("server-error"),
+    **{name: passing("rate-limited") for name in FAULTS if name.startswith("429-") and name != "429-hour"},
+    "429-hour": same("long-wait"),
+    "http-204": same("not-json"),
+    "redirect": passing("redirected"),
+    "redirect-host": same("redirected"),
+    **{name: same("not-json") for name in ("html-200", "text-200", "empty-body")},
+    **{
+        name: same("unknown-envelope")
+        for name in ("error-200", "null-200", "null-records", "object-records", "other-envelope", "scalar-records")
+    },
+    **{f"message-in-{place}": same("request-refused") for place in ("error", "detail", "errors", "text")},
+    "echo-secrets": same("request-refused"),
+    "ignore-offset": same("repeated-page"),
+    "duplicate-page": same("repeated-page"),
+    "ignore-limit": same(COMPLETE),
+    "ignore-updated-since": trait(COMPLETE),
+    "overlapping-pages": trait(COMPLETE),
+    "short-page": same(COMPLETE),
+    "unordered": same(COMPLETE),
+    **{name: same(COMPLETE, exact=False) for name in ("null-cursor", "missing-cursor", "malformed-cursor", "future-cursor")},
+    "one-timestamp": trait(COMPLETE, exact=False),
+    "clock-behind": trait(COMPLETE, exact=False),
+    "clock-ahead": trait(COMPLETE, exact=False),
+    **{name: same("not-json") for name in ("truncated-json", "invalid-json", "nan", "invalid-utf8", "deep-nesting")},
+    "byte-order-mark": same(COMPLETE),
+    "gzip": same(COMPLETE),
+    "not-gzip": passing("connection-lost"),
+    "gzip-bomb": same("too-large", options={"size": 1 << 24}),
+    "endless-body": same("too-large", options={"size": 1 << 28}),
+    "stall": passing("no-answer"),
+    "stall-in-body": passing("no-answer"),
+    "slow-body": same(COMPLETE, options={"seconds": 0.3}),
+    "trickling-body": same("no-answer", fault="slow-body", options={"seconds": 12}),
+    **{
+        name: passing("connection-lost")
+        for name in (
+            "close",
+            "reset",
+            "reset-in-body",
+            "truncated",
+            "truncated-chunked",
+            "content-length-long",
+            "not-http",
+            "huge-header",
+        )
+    },
+    "content-length-short": same("not-json"),
+}
+# What is tested elsewhere, since a cell of its own kind: tokens and a record without its key below, changes in
+# test_changes_during_the_read.py.
+ELSEWHERE = {"expired-token", "missing-id", "create-between-pages", "update-between-pages", "delete-between-pages", "churn"}
+
+# Where a fault strikes: requests of the stream, counted from 1.
+PLACES: dict[str, tuple[int, int | None]] = {"once": (2, 2), "for ever": (1, None), "for ever, from the second page": (2, None)}
+
+
+def test_every_fault_of_the_sandbox_is_in_the_matrix() -> None:
+    assert {case.fault or name for name, case in CASES.items()} | ELSEWHERE == set(FAULTS)
+
+
+def lots(place: str, turn: int) -> Iterator[dict[str, str]]:
+    """The faults, nine at a time, one for each stream; another `turn` puts each on another stream."""
+    names = [name for name, case in CASES.items() if place != "once" or case.once]
+    for start in range(0, len(names), len(STREAMS)):
+        lot = names[start : start + len(STREAMS)]
+        yield {STREAMS[(number + turn) % len(STREAMS)]: name for number, name in enumerate(lot)}
+
+
+def judge(box: Sandbox, way: str, place: str, lot: dict[str, str]) -> list[str]:
+    """Reads with the faults of `lot`, then once more without; what is wrong with either, in words."""
+    before = {stream: known_before(box.truth(stream), way) for stream in STREAMS}
+    first, last = PLACES[place]
+    faults = {}
+    for stream, name in lot.items():
+        case = CASES[name]
+        faults[stream] = box.fault(case.fault or name, stream, first, last, **case.options)
+    outcome = read_by(way, box)
+    box.clear_faults()
+    following = resume(box, outcome, way) if way != FULL else None
+    wrong = []
+    for stream in STREAMS:
+        name = lot.get(stream, "no fault")
+        case = CASES.get(name, same(COMPLETE))
+        found = list(_faulty(box, outcome, stream, case, case.once if place == "once" else case.ever))
+        if stream in faults and not faults[stream].hits:
+            found.append("the fault did not strike")
+        held = {**before[stream], **by_key(outcome.records[stream])}
+        if outcome.completed(stream) and (lost := missing(box.truth(stream), held, case.exact)):
+            found.append(f"complete, but without {lost}")
+        if following is not None:
+            held |= by_key(following.records[stream])
+            if lost := missing(box.truth(stream), held, case.exact):
+                found.append(f"after the next read, {lost} are missing: the state was ahead")
+        wrong += [f"{name} on {stream}: {fault}" for fault in found]
+    failed = [stream for stream in STREAMS if not outcome.completed(stream)]
+    if bool(failed) != bool(outcome.failure):
+        wrong.append(f"{failed} failed, and the read as a whole says {outcome.failure}")
+    said = outcome.text
+    wrong += [
+        f"a secret or a record is in the log: {text}" for text in disguises(box.config()) | confidential(box) if text in said
+    ]
+    return wrong
+
+
+def _faulty(box: Sandbox, outcome: Outcome, stream: str, case: Case, expected: str | None) -> Iterator[str]:
+    """What is wrong with how `stream` ended."""
+    code = code_of(outcome, stream)
+    if code != expected:
+        yield f"ended with {code}, not {expected}"
+    if stream in outcome.errors:
+        message, kind = outcome.message_of(stream), outcome.kind_of(stream)
+        if kind != ("transient_error" if code in TRANSIENT else "config_error"):
+            yield f"is a {kind}"
+        if not message.startswith(f"{stream}: ") or not any(word in message for word in REMEDIES):
+            yield f"stream or remedy is missing: {message}"
+    known = by_key(box.truth(stream))
+    for row in outcome.records[stream]:
+        if row["id"] not in known or (case.exact and by_key([row])[row["id"]] != known[row["id"]]):
+            yield f"gave a record that there is not: {row}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _haste() -> Iterator[None]:
+    with in_haste():
+        yield
+
+
+def run(way: str, place: str, turn: int) -> None:
+    wrong = []
+    for lot in lots(place, turn):
+        with running(companies=8) as box:
+            furnish(box)
+            began = time.monotonic()
+            wrong += judge(box, way, place, lot)
+            assert time.monotonic() - began < 60, f"{lot}: not in bounded time"
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize(
+    ("way", "place", "turn"),
+    [
+        (FULL, "once", 0),
+        (FIRST, "once", 1),
+        (LATER, "once", 2),
+        (FULL, "for ever", 3),
+        (FIRST, "for ever, from the second page", 4),
+        (LATER, "for ever, from the second page", 5),
+    ],
+)
+def test_every_fault_ends_complete_or_in_words(way: str, place: str, turn: int) -> None:
+    run(way, place, turn)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("turn", range(len(STREAMS)))
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("way", WAYS)
+def test_every_fault_on_every_stream(way: str, place: str, turn: int) -> None:
+    run(way, place, turn)
+
+
+# --- the whole instance at once ---------------------------------------------------------------------------------------------
+
+EVERYWHERE = ["http-503", "429-bare", "html-200", "reset-in-body", "ignore-offset", "http-404", "truncated", "stall"]
+
+
+@pytest.mark.parametrize("name", EVERYWHERE)
+def test_a_fault_of_the_whole_instance_fails_every_stream_by_name(name: str) -> None:
+    with running(companies=4) as box:
+        furnish(box)
+        box.fault(name)
+        outcome = read_by(FIRST, box)
+
+    for stream in STREAMS:
+        assert code_of(outcome, stream) == CASES[name].ever
+        assert outcome.message_of(stream).startswith(f"{stream}: ")
+    assert outcome.failure.failure_type.value == ("transient_error" if CASES[name].ever in TRANSIENT else "config_error")
+
+
+# --- check ----------------------------------------------------------------------------------------------------------------
+
+# A check asks for one page; the data's own oddities do not show.
+CHECKED = [name for name, case in CASES.items() if case.ever not in (COMPLETE, "repeated-page")]
+
+
+def check_all(names: list[str]) -> None:
+    wrong = []
+    for name in names:
+        case = CASES[name]
+        with running(companies=2) as box:
+            box.fault(case.fault or name, **case.options)
+            began = time.monotonic()
+            succeeded, message = check(box.config())
+            took = time.monotonic() - began
+            secrets = [form for form in disguises(box.config()) if form in message]
+        if succeeded or took > 30 or secrets or not any(word in message for word in REMEDIES):
+            wrong.append(f"{name}: {succeeded} after {took:.0f} s, {secrets} {message}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_a_check_says_what_is_wrong() -> None:
+    check_all(CHECKED[::4])
+
+
+@pytest.mark.soak
+def test_a_check_says_what_is_wrong_with_every_fault() -> None:
+    check_all(CHECKED)
+
+
+# --- OAuth: the token endpoint has faults of its own -------------------------------------------------------------------------
+
+# What becomes of a read whose token request is struck once, and always.
+TOKEN_CASES = {
+    **dict.fromkeys(("http-400", "http-401", "http-403", "html-200", "error-200", "empty-body"), ("token-refused",) * 2),
+    "redirect-host": ("redirected", "redirected"),
+    **dict.fromkeys(("http-500", "http-503", "429-seconds"), (COMPLETE, "token-unavailable")),
+    "stall": (COMPLETE, "no-answer"),
+    **dict.fromkeys(("reset", "truncated"), (COMPLETE, "connection-lost")),
+    "echo-secrets": ("token-refused", "token-refused"),
+}
+OAUTH = "oauth2_client_credentials"
+
+
+@pytest.mark.parametrize("last", [1, None], ids=["once", "for ever"])
+@pytest.mark.parametrize("name", TOKEN_CASES)
+def test_a_fault_of_the_token_endpoint(name: str, last: int | None) -> None:
+    expected = TOKEN_CASES[name][0 if last else 1]
+    with running(companies=2) as box:
+        box.fault(name, "oauth", 1, last)
+        outcome = read_by(FIRST, box, "articles", "companies", auth=OAUTH)
+        truth = {stream: box.truth(stream) for stream in ("articles", "companies")}
+        secrets = disguises(box.config(auth=OAUTH))
+
+    for stream, rows in truth.items():
+        assert code_of(outcome, stream) == expected
+        assert expected != COMPLETE or not missing(rows, by_key(outcome.records[stream]))
+        assert stream not in outcome.errors or any(word in outcome.message_of(stream) for word in REMEDIES)
+    assert not [form for form in secrets if form in outcome.text]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_token_that_expires_between_pages_is_renewed(way: str) -> None:
+    with running(companies=8) as box:
+        furnish(box)
+        before = {stream: known_before(box.truth(stream), way) for stream in STREAMS}
+        fault = box.fault("expired-token", "articles", 2, 2)
+        outcome = read_by(way, box, auth=OAUTH)
+
+        assert outcome.failure is None
+        assert fault.hits
+        for stream in STREAMS:
+            assert not missing(box.truth(stream), {**before[stream], **by_key(outcome.records[stream])})
+
+
+def test_a_token_that_is_never_accepted_ends_in_words() -> None:
+    with running(companies=8) as box:
+        box.fault("expired-token", "articles")
+        outcome = read_by(FIRST, box, "articles", auth=OAUTH)
+
+    assert code_of(outcome, "articles") == "wrong-credentials"
+    assert outcome.kind_of("articles") == "config_error"
+
+
+# --- a record without its key -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_record_without_its_key_is_passed_on(way: str) -> None:
+    with running(companies=8) as box:
+        furnish(box)
+        before = {stream: known_before(box.truth(stream), way) for stream in STREAMS}
+        box.fault("missing-id")
+        outcome = read_by(way, box)
+
+        for stream in STREAMS:
+            truth = {str(by_key([{**row, "id": None}])) for row in box.truth(stream) if row["id"] not in before[stream]}
+            assert truth <= {str(by_key([{"id": None, **row, "id": None}])) for row in outcome.records[stream]}  # noqa: F601

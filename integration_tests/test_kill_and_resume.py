@@ -1,0 +1,133 @@
+"""A read that is killed at any page loses nothing: the next goes on from the last state written, and the union is the truth."""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from integration_tests.disturbed import STREAMS, by_key, missing
+from integration_tests.forked import Json, Nursery, Process, nursery
+from sandbox import Recorded, Sandbox, running
+
+PAGE_SIZE = 2
+
+
+@pytest.fixture(scope="module")
+def born(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    with nursery(tmp_path_factory.mktemp("killed")) as found:
+        yield found
+
+
+def now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def killed_at(born: Nursery, box: Sandbox, request: int, config: Json, state: dict[str, Json], delay: float = 0.0) -> Process:
+    """A read that SIGKILL ends when it asks for the `request`th page in all, or `delay` seconds after that."""
+    started: dict[str, Process] = {}
+    ready = threading.Event()
+    asked = 0
+
+    def hook(recorded: Recorded) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == request:
+            ready.wait(10)
+            if delay:
+                threading.Timer(delay, started["it"].kill).start()
+            else:
+                started["it"].kill()
+
+    with box.on_request(hook):
+        started["it"] = born.read(config, STREAMS, state)
+        ready.set()
+        status = started["it"].wait()
+    # With a delay, or with fewer pages than that, it may have been through already.
+    assert status == -signal.SIGKILL or (status == 0 and (delay or asked < request)), started["it"].text
+    return started["it"]
+
+
+def survives(born: Nursery, box: Sandbox, kills: list[tuple[int, float]], lot: random.Random) -> list[str]:
+    """Kills one read after the other, each going on from the last state, changes data between them, and reads to the end.
+
+    Returns what is missing. Held is the least that a destination keeps: what a state follows.
+    """
+    config = box.config(page_size=PAGE_SIZE, num_workers=2)
+    held: dict[str, dict[Any, Json]] = {stream: {} for stream in STREAMS}
+    state: dict[str, Json] = {}
+
+    def take(process: Process) -> None:
+        printed = process.printed
+        assert not printed.noise
+        for stream in STREAMS:
+            held[stream] |= by_key(printed.records(stream, committed=True))
+        for stream, content in printed.states().items():
+            before = state.get(stream, {}).get("updated_at", "")
+            assert content["updated_at"] >= before, f"{stream}: the state went back"
+            assert len(str(content)) < 60, "the state is small"
+        state.update(printed.states())
+
+    for request, delay in kills:
+        take(killed_at(born, box, request, config, state, delay))
+        for stream in STREAMS:
+            row = lot.choice(box.truth(stream))
+            box.upsert(stream, {"id": row["id"], "updated_at": now()})
+            box.upsert(stream, {"updated_at": now(), "created_at": now()})
+    final = born.read(config, STREAMS, state)
+    assert final.wait() == 0, final.text
+    take(final)
+    return [f"{stream}: {lost}" for stream in STREAMS if (lost := missing(box.truth(stream), held[stream]))]
+
+
+def pages_of_a_read(born: Nursery) -> int:
+    with running(companies=2) as box:
+        whole = born.read(box.config(page_size=PAGE_SIZE, num_workers=2), STREAMS)
+        assert whole.wait() == 0, whole.text
+        return len(box.requests)
+
+
+def test_killed_at_pages_spread_over_a_read(born: Nursery) -> None:
+    pages = pages_of_a_read(born)
+    assert pages > 3 * len(STREAMS)
+    for request in range(2, pages + 1, pages // 8):
+        with running(companies=2) as box:
+            assert not survives(born, box, [(request, 0.0)], random.Random(request)), f"killed at request {request}"
+
+
+def test_killed_again_and_again(born: Nursery) -> None:
+    lot = random.Random(4)
+    with running(companies=2) as box:
+        assert not survives(born, box, [(lot.randrange(3, 30), lot.choice([0.0, 0.003, 0.01])) for _ in range(8)], lot)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", range(5))
+def test_killed_at_every_page(born: Nursery, seed: int, record_property: Any) -> None:
+    """With `seed` 0 at the request itself, else up to 20 ms later: in the middle of an answer, of a line, of a state."""
+    lot = random.Random(seed)
+    pages = pages_of_a_read(born)
+    began, wrong, kills = time.monotonic(), [], 0
+    for request in range(1, pages + 1):
+        with running(companies=2, seed=seed + 1) as box:
+            first = (request, lot.random() / 50 if seed else 0.0)
+            second = (lot.randrange(1, pages + 1), lot.random() / 50)
+            kills += 2
+            wrong += [f"killed at {first} and {second}: {lost}" for lost in survives(born, box, [first, second], lot)]
+    record_property("kills", kills)
+    print(f"seed {seed}: {kills} kills in {time.monotonic() - began:.0f} s, {len(wrong)} with losses")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_what_stands_behind_the_last_line_break_does_not_count(tmp_path: Path) -> None:
+    from integration_tests.forked import Printed
+
+    assert Printed.of(b'{"type":"LOG"}\n{"type":"STA').messages == [{"type": "LOG"}]
