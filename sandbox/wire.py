@@ -215,7 +215,7 @@ async def _huge_header(call: Call, wire: asyncio.Transport, response: Response) 
 
 @kind("endless-body", "a body that goes on for 1 GiB", "wire")
 async def _endless_body(call: Call, wire: asyncio.Transport, response: Response) -> None:
-    await _flush(wire, _head(response, content_length=None, connection="close") + b'{"data":[')
+    await _flush(wire, _head(response, content_length=None, content_encoding=None, connection="close") + b'{"data":[')
     block = b'{"id":1,"created_at":"2026-01-01T00:00:00.000Z","updated_at":"2026-01-01T00:00:00.000Z"},' * 1000
     for _ in range((call.fault.size or 2**30) // len(block)):
         if wire.is_closing():
