@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal, Optional
 from urllib.parse import quote
 
-import orjson
 import requests
 from airbyte_cdk.sources.declarative.models.declarative_component_schema import CustomAuthenticator
 from airbyte_cdk.sources.declarative.parsers.manifest_component_transformer import ManifestComponentTransformer
@@ -237,8 +236,8 @@ class Client:
 
 def _answer(response: requests.Response) -> Answer:
     try:
-        body, is_json = orjson.loads(response.content), True
-    except ValueError:
+        body, is_json = json.loads(response.content), True
+    except (ValueError, RecursionError):
         body, is_json = None, False
     return Answer(response.status_code, is_json, body, "" if response.ok else own_words(response) or "")
 
@@ -325,7 +324,7 @@ class Probe:
 
     def _key(self, record: Record) -> Any:
         key = record.get(self._now["id_field"])
-        return orjson.dumps(record, option=orjson.OPT_SORT_KEYS) if key is None else key
+        return json.dumps(record, sort_keys=True) if key is None else key
 
     def _effective(self, names: Sequence[str], works: Callable[[Sequence[str]], Optional[bool]]) -> Optional[str]:
         """The one of `names` that has an effect: all at once, then halves; one by one where a server refuses what it does not
@@ -354,7 +353,8 @@ class Probe:
             # Some gateways say so where there is no key that they know.
             answer = self._try_keys(answer)
         _refuse_failures(answer)
-        self._add("connection", "matches", f"{self._config['host']} answers and takes the credentials")
+        way = "over TLS" if self._config["host"].startswith("https:") else "without encryption"
+        self._add("connection", "matches", f"the instance answers, {way}, and takes the credentials")
         if self._uses_key:
             self._settle("API key header", "api_key_header", f"{self._now['api_key_header']}")
             shown = f'"{self._now["api_key_prefix"]}" before the key' if self._now["api_key_prefix"] else "the key alone"
@@ -433,7 +433,7 @@ class Probe:
             self._add(
                 "records", "fault", f"no array of records in the answer for {unknown}, at any place that a setting can name"
             )
-        else:
+        elif any(self._first(name).ok for name in self._paths):
             self._add("records", "unknown", "no collection holds a record that may be read, so nothing more can be found out")
 
     def _look_at(self, answer: Answer) -> None:
@@ -483,17 +483,29 @@ class Probe:
         found = self._effective(candidates, self._limits_to_two) if len(self._base) > 2 else None
         if found:
             self._limit = self._now["limit_parameter"] = found
+            self._limit_works = True
             self._look_at(self._page({}, _FEW))
         elif refused:
             self._now["limit_parameter"] = ""
-        if found or refused:
-            self._settle("page size", "limit_parameter", f'"{found}" sets it' if found else "no parameter for it is accepted")
+            self._settle("page size", "limit_parameter", "no parameter for it is accepted")
+
+    def _look_at_largest(self) -> None:
+        """Where pages cannot be made small, only a collection of more than one page shows how the list goes on."""
+
+        def size(name: str) -> tuple[bool, int]:
+            answer = self._first(name)
+            return bool(self._tokens(answer.body)), len(self._records(answer) or [])
+
+        self._main = max(self._paths, key=size)
+        self._look_at(self._first(self._main))
 
     def _limits_to_two(self, names: Sequence[str]) -> Optional[bool]:
         records = self._records(self._ask(self._main, dict.fromkeys(names, 2)))
         return None if records is None else len(records) == 2
 
     def _find_paging(self) -> None:
+        if len(self._base) > _FEW:
+            self._look_at_largest()
         self._ids = [self._key(record) for record in self._base]
         if len(self._ids) < 2:
             self._add("paging", "unknown", f"{self._main} has too few records to see pages")
@@ -514,7 +526,7 @@ class Probe:
             yield lambda: ways[assumed]([self._now[f"{assumed}_parameter"]])
         for way in ("cursor", "offset", "page"):
             first = self._now[f"{way}_parameter"]
-            if way != assumed and not (way == "cursor" and not self._tokens()):
+            if way != assumed and not (way == "cursor" and not self._tokens(self._body)):
                 yield lambda way=way, first=first: ways[way]([first])  # type: ignore[misc]
         for way in ("cursor", "offset", "page"):
             first = self._now[f"{way}_parameter"]
@@ -544,7 +556,7 @@ class Probe:
         return self._paged("page", name, f"by page number, from {first}")
 
     def _by_cursor(self, names: Sequence[str]) -> bool:
-        for path, token in self._tokens():
+        for path, token in self._tokens(self._body):
 
             def moves(names: Sequence[str], token: Any = token) -> Optional[bool]:
                 keys = self._keys(self._page(dict.fromkeys(names, token), _FEW))
@@ -557,11 +569,11 @@ class Probe:
                 return self._paged("cursor", name, f'by the token under "{path}"')
         return False
 
-    def _tokens(self) -> list[tuple[str, Any]]:
-        """What may lead to the next page: texts and numbers beside the records whose name says so, likeliest first."""
+    def _tokens(self, body: Any) -> list[tuple[str, Any]]:
+        """What in `body` may lead to the next page: texts and numbers beside the records whose name says so, likeliest first."""
         found = [
             (".".join([*path, name]), value)
-            for path, holder in _objects(self._body, self._now["records_path"])
+            for path, holder in _objects(body, self._now["records_path"])
             for name, value in holder.items()
             if type(value) in (str, int) and value and any(word in name.lower() for word in _TOKEN_WORDS)
         ]
@@ -602,10 +614,19 @@ class Probe:
     def _nothing_moves(self) -> None:
         count, total = len(self._base), self._total
         if self._limit_works or (total is not None and total > count):
-            told = f'; what it gives under "{self._tokens()[0][0]}" does not lead on' if self._tokens() else ""
+            told = (
+                f'; what it gives under "{self._tokens(self._body)[0][0]}" does not lead on' if self._tokens(self._body) else ""
+            )
             text = (
                 "the instance gives the first page whatever is asked: it ignores the paging parameters, or uses names that the "
                 f"probe does not know{told}. Set conventions.paging and the parameter's name as whoever runs the instance says"
+            )
+            self._add("paging", "fault", text, "conventions.paging")
+            return
+        counts = [len(self._records(self._first(name)) or []) for name in self._paths]
+        if total is None and count > _FEW and counts.count(count) > 1:
+            text = (
+                f"{counts.count(count)} collections give exactly {count} records, which looks like a first page; nothing leads on"
             )
             self._add("paging", "fault", text, "conventions.paging")
             return
@@ -677,13 +698,15 @@ class Probe:
         schemas = manifest_fields()
         for name in self._paths:
             self._report.collections[name] = self._visit(self._first(name), schemas.get(name))
+        if not any(collection.status in ("readable", "empty") for collection in self._report.collections.values()):
+            self._add("collections", "fault", "not one of them can be read")
 
     def _visit(self, answer: Answer, known: Optional[set[str]]) -> Collection:
         records = self._records(answer)
         if records is None:
             status = {401: "denied", 403: "denied", 404: "missing"}.get(answer.status, "failed")
             remedy = {
-                "denied": "ask an administrator for the right to read it, or deselect the stream",
+                "denied": "ask for the right to read it, or deselect the stream",
                 "missing": "deselect the stream",
             }.get(status, "the answer holds no records where they are expected")
             return Collection(status, f"{answer.status}: {remedy}")  # type: ignore[arg-type]
@@ -804,7 +827,7 @@ def manifest_fields() -> dict[str, set[str]]:
     """The fields that the schema of each stream knows."""
     folder = files("source_syfter").joinpath("schemas")
     return {
-        entry.name.removesuffix(".json"): set(orjson.loads(entry.read_bytes())["properties"])
+        entry.name.removesuffix(".json"): set(json.loads(entry.read_bytes())["properties"])
         for entry in folder.iterdir()
         if entry.name.endswith(".json")
     }

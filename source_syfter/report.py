@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def running_count(bound: int) -> Iterator[Callable[[int, str], None]]:
 def show(report: Report) -> None:
     """Prints what matches, what differs, and the settings that mend it."""
     console = Console()
-    table = Table("", "what", "on this instance", "setting", title=report.address, title_justify="left", box=None)
+    table = Table(
+        "", "what", "on this instance", Column("setting", no_wrap=True), title=report.address, title_justify="left", box=None
+    )
     for finding in report.findings:
         table.add_row(_mark(finding.status), finding.topic, Text(finding.text), finding.setting)
     console.print(table)
@@ -55,7 +57,7 @@ def show(report: Report) -> None:
         console.print()
         console.print(table)
     console.print()
-    console.print(f"{_VERDICTS[report.exit_code]} ({report.requests} requests)", soft_wrap=True)
+    console.print(f"{_VERDICTS[report.exit_code]} (requests: {report.requests})", soft_wrap=True)
     if report.suggested_config:
         console.print(Text(json.dumps(report.suggested_config, indent=2)), soft_wrap=True)
 

@@ -1,0 +1,411 @@
+"""The probe: what it finds out, what it suggests, and what it never does."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+from source_syfter import probe as module
+from source_syfter.probe import BOUND, Report, main, probe
+from unit_tests.clocks import Clock
+from unit_tests.instance import HOST, KEY, Answer, Asked, Instance, config, moment, oauth, some
+from unit_tests.reading import STREAMS
+
+SECRET_VALUE = "a-value-of-a-record"
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Waits take no time and are noted."""
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    return clock.waits
+
+
+def status(report: Report, topic: str) -> str:
+    return next(finding.status for finding in report.findings if finding.topic == topic)
+
+
+def text(report: Report, topic: str) -> str:
+    return next(finding.text for finding in report.findings if finding.topic == topic)
+
+
+def conventions(report: Report) -> dict[str, Any]:
+    suggested: dict[str, Any] = report.suggested_config.get("conventions", {})
+    return suggested
+
+
+def test_an_instance_as_assumed_needs_no_setting(instance: Instance) -> None:
+    report = probe(config())
+
+    assert report.exit_code == 0
+    assert report.suggested_config == {}
+    assert {finding.status for finding in report.findings} == {"matches"}
+    assert {name: each.status for name, each in report.collections.items()} == dict.fromkeys(STREAMS, "readable")
+    assert report.requests == len(instance.asked) == 14
+
+
+def test_only_get_requests_are_sent_and_signed_as_the_connector_signs(
+    monkeypatch: pytest.MonkeyPatch, instance: Instance
+) -> None:
+    methods = []
+    send = requests.Session.send
+    monkeypatch.setattr(
+        requests.Session,
+        "send",
+        lambda self, request, **options: methods.append(request.method) or send(self, request, **options),
+    )
+
+    probe(config())
+
+    assert set(methods) == {"GET"}
+    assert {asked.headers["Authorization"] for asked in instance.asked} == {f"Api-Key {KEY}"}
+
+
+def test_requests_have_the_connectors_time_limits(monkeypatch: pytest.MonkeyPatch, instance: Instance) -> None:
+    limits = []
+    send = requests.Session.send
+    monkeypatch.setattr(
+        requests.Session,
+        "send",
+        lambda self, request, **options: limits.append(options["timeout"]) or send(self, request, **options),
+    )
+
+    probe(config())
+
+    assert set(limits) == {(10, 30)}
+
+
+def test_oauth_is_signed_as_the_connector_signs(instance: Instance) -> None:
+    probe(config(credentials=oauth()))
+
+    lists = [asked for asked in instance.asked if asked.stream != "token"]
+    assert {asked.headers["Authorization"] for asked in lists} == {"Bearer token-1-secret"}
+
+
+def test_requests_are_counted_aloud_and_bounded(instance: Instance) -> None:
+    instance.always_answers(None, Answer({"message": "what?"}, 400))
+    counted: list[int] = []
+
+    probe(config(conventions={"paging": "cursor"}), lambda count, path: counted.append(count))
+
+    assert counted == list(range(1, len(instance.asked) + 1))
+    assert len(counted) <= BOUND
+
+
+def test_the_bound_ends_the_probe_with_what_it_has(monkeypatch: pytest.MonkeyPatch, instance: Instance) -> None:
+    monkeypatch.setattr(module, "BOUND", 5)
+
+    report = probe(config())
+
+    assert len(instance.asked) == 5
+    assert report.exit_code == 1
+    assert "stopped after 5 requests" in report.findings[-1].text
+    assert status(report, "records") == "matches"
+
+
+def test_neither_secrets_nor_values_are_told(instance: Instance) -> None:
+    for rows in instance.records.values():
+        for row in rows:
+            row |= {"name": SECRET_VALUE, SECRET_VALUE[::-1]: 1}
+    instance.answers("articles", Answer({"message": f"your key {KEY} may not"}, 403))
+
+    told = json.dumps(probe(config()).as_json())
+
+    assert KEY not in told
+    assert SECRET_VALUE not in told
+    assert SECRET_VALUE[::-1] in told  # a field that the schema does not know is named
+
+
+@pytest.mark.parametrize("kind", ["wrong", "moved", "silent", "reset", "failing"])
+def test_an_instance_that_cannot_be_asked(instance: Instance, kind: str) -> None:
+    reactions: dict[str, tuple[Any, str]] = {
+        "wrong": (Answer({"message": f"no: {KEY}"}, 401), "refuses the credentials"),
+        "moved": (Answer("", 302, {"Location": "https://sign-in.test/"}), "[redirected]"),
+        "silent": (requests.ReadTimeout("x"), "[no-answer]"),
+        "reset": (requests.ConnectionError("x"), "[connection-lost]"),
+        "failing": (Answer("", 503), "status 503"),
+    }
+    instance.always_answers(None, reactions[kind][0])
+
+    report = probe(config())
+
+    assert report.exit_code == 1
+    assert report.suggested_config == {}
+    assert reactions[kind][1] in text(report, "connection")
+    assert KEY not in json.dumps(report.as_json())
+
+
+def test_a_key_goes_to_no_other_host(instance: Instance) -> None:
+    instance.always_answers(None, Answer("", 307, {"Location": "https://elsewhere.test/api/companies"}))
+
+    probe(config())
+
+    assert {asked.url.split("/")[2] for asked in instance.asked} == {"syfter.test"}
+
+
+def test_waits_as_told_and_tries_again(instance: Instance, waits: list[float]) -> None:
+    instance.answers("companies", Answer("", 429, {"Retry-After": "7", "X-RateLimit-Limit": "5"}))
+
+    report = probe(config())
+
+    assert report.exit_code == 0
+    assert waits == [7.0]
+    assert "x-ratelimit-limit" in text(report, "rate limit")
+
+
+def test_long_waits_are_not_waited_for(instance: Instance, waits: list[float]) -> None:
+    instance.always_answers(None, Answer({"message": "later"}, 429, {"Retry-After": "3600"}))
+
+    report = probe(config())
+
+    assert sum(waits) <= 1
+    assert "429" in text(report, "connection")
+
+
+# --- collections ------------------------------------------------------------------------------------------------------------
+
+
+def test_collections_that_are_denied_missing_or_empty(instance: Instance) -> None:
+    instance.records["companies"] = []
+    instance.always_answers("articles", Answer("", 403))
+    instance.always_answers("company_overviews", Answer("", 404))
+
+    report = probe(config())
+
+    states = {name: each.status for name, each in report.collections.items()}
+    assert states["companies"] == "empty"
+    assert states["articles"] == "denied"
+    assert states["company_overviews"] == "missing"
+    assert states["company_financials"] == "readable"
+    assert status(report, "paging") == "matches"
+    assert report.exit_code == 0
+
+
+@pytest.mark.parametrize("code", [403, 404])
+def test_no_collection_at_all_is_a_fault(instance: Instance, code: int) -> None:
+    instance.always_answers(None, Answer("", code))
+
+    assert probe(config()).exit_code == 1
+
+
+def test_an_instance_without_records_is_no_fault(instance: Instance) -> None:
+    instance.records = {}
+
+    report = probe(config())
+
+    assert report.exit_code == 0
+    assert status(report, "records") == "unknown"
+
+
+def test_additional_collections_are_visited(instance: Instance) -> None:
+    instance.records["links"] = some(2)
+    extra = [{"name": "crm_links", "path": "crm/links", "primary_key": "id"}]
+
+    assert probe(config(additional_collections=extra)).collections["crm_links"].status == "readable"
+
+
+# --- conventions, one at a time; whole instances are in integration_tests/test_probe_variants.py -----------------------------
+
+
+def shaped(shape: Callable[[Asked, Any], Any], instance: Instance) -> Callable[[Asked], Answer]:
+    return lambda asked: Answer(shape(asked, instance.page(asked).body))
+
+
+@pytest.mark.parametrize(
+    ("body", "path"),
+    [
+        (lambda rows: rows, "."),
+        (lambda rows: {"items": rows, "errors": []}, "items"),
+        (lambda rows: {"result": {"rows": rows, "links": [{"rel": "self"}]}}, "result.rows"),
+        (lambda rows: {"warnings": [{"code": 1}], "records": rows}, "records"),
+        (lambda rows: {"a": {"b": {"c": {"d": rows}}}}, "a.b.c.d"),
+        (lambda rows: {"acme": rows}, "acme"),
+    ],
+)
+def test_records_are_found(instance: Instance, body: Callable[[Any], Any], path: str) -> None:
+    instance.always_answers(None, shaped(lambda asked, page: body(page["data"]), instance))
+
+    assert conventions(probe(config())) == {"records_path": path}
+
+
+def test_records_that_no_setting_can_name_are_a_fault(instance: Instance) -> None:
+    instance.always_answers(None, shaped(lambda asked, page: {"a.b": page["data"]}, instance))
+
+    report = probe(config())
+
+    assert report.exit_code == 1
+    assert status(report, "records") == "fault"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("2026-01-01", 0), (1767225600000, 2), ("1767225600000", 2), (1767225600, 1), ("yesterday", 1), (None, 0)],
+)
+def test_timestamps_of_each_form(instance: Instance, value: Any, expected: int) -> None:
+    for rows in instance.records.values():
+        for row in rows:
+            row["updated_at"] = value
+    instance.always_answers(None, lambda asked: Answer({"data": []}) if "updated_since" in asked.query else None)
+
+    assert probe(config()).exit_code == expected
+
+
+def test_a_record_without_a_key_is_a_fault(instance: Instance) -> None:
+    for rows in instance.records.values():
+        for row in rows:
+            row["reference"] = row.pop("id")
+
+    report = probe(config())
+
+    assert report.exit_code == 1
+    assert "conventions.id_field" in text(report, "key of a record")
+
+
+def test_a_small_largest_page_is_suggested(instance: Instance) -> None:
+    refuse = lambda asked: Answer("", 400) if int(asked.query.get("limit", 1)) > 30 else None  # noqa: E731
+    instance.always_answers(None, refuse)
+
+    assert probe(config()).suggested_config == {"page_size": 25}
+
+
+def test_a_list_that_comes_whole_without_saying_so_is_doubted(instance: Instance) -> None:
+    instance.records = {name: some(20 + number) for number, name in enumerate(STREAMS)}
+    instance.always_answers(None, lambda asked: Answer({"data": instance.records[asked.stream]}))
+
+    report = probe(config())
+
+    assert conventions(report)["paging"] == "none"
+
+
+def test_first_pages_of_one_size_are_not_taken_for_whole_lists(instance: Instance) -> None:
+    """Nothing moves and nothing says how many there are: equal counts give the page away."""
+    instance.records = {name: some(100) for name in STREAMS}
+    instance.always_answers(None, lambda asked: Answer({"data": instance.records[asked.stream][:20]}))
+
+    report = probe(config())
+
+    assert report.exit_code == 1
+    assert "exactly 20 records" in text(report, "paging")
+
+
+def test_a_page_beyond_the_end_that_is_not_found_is_a_fault(instance: Instance) -> None:
+    def answer(asked: Asked) -> Answer | None:
+        return Answer("", 404) if int(asked.query.get("offset", 0)) >= 3 else None
+
+    instance.always_answers(None, answer)
+
+    assert status(probe(config()), "end of a list") == "fault"
+
+
+def test_a_configuration_that_does_not_fit_is_corrected(instance: Instance) -> None:
+    wrong = {"records_path": "items", "paging": "page", "path_prefix": "v9", "id_field": "_id", "limit_parameter": "none"}
+    instance.always_answers(
+        None, lambda asked: None if "/api/" in asked.url else Answer("<html>", 200, {"Content-Type": "text/html"})
+    )
+
+    report = probe(config(conventions=wrong))
+
+    assert report.exit_code == 2
+    assert conventions(report) == {
+        "path_prefix": "api",
+        "records_path": "data",
+        "id_field": "id",
+        "paging": "offset",
+        "limit_parameter": "limit",
+    }
+
+
+@pytest.mark.parametrize(
+    ("document", "prefixes"),
+    [
+        ({"paths": {"/gw/x/companies": {}, "/gw/x/articles": {}, "/other/companies": {}}}, ["gw/x", "other"]),
+        ({"basePath": "/v3", "paths": {"/companies": {}}}, ["v3"]),
+        ({"paths": {"/companies/{id}": {}}}, []),
+        ({"paths": []}, []),
+        (None, []),
+    ],
+)
+def test_prefixes_that_a_description_gives(document: Any, prefixes: list[str]) -> None:
+    assert module._described(document, ["companies", "articles"]) == prefixes
+
+
+# --- command ----------------------------------------------------------------------------------------------------------------
+
+
+def written(folder: Path, content: Mapping[str, Any] | str) -> str:
+    path = folder / "config.json"
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return str(path)
+
+
+def test_the_command_prints_tables(instance: Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    instance.always_answers(None, shaped(lambda asked, page: page["data"], instance))
+
+    assert main(["--config", written(tmp_path, config())]) == 2
+
+    out = capsys.readouterr().out
+    assert "conventions.records_path" in out
+    assert '"records_path": "."' in out
+    assert "company_financials" in out
+    assert KEY not in out
+
+
+def test_the_command_prints_json(instance: Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--config", written(tmp_path, config()), "--json"]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    assert told["result"] == "matches"
+    assert told["suggested_config"] == {}
+    assert told["requests"] <= told["most_requests"] == BOUND
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"credentials": {"auth_type": "api_key"}}', f'{{"credentials": "{KEY}"}}'])
+def test_a_configuration_that_is_none(
+    instance: Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: str
+) -> None:
+    assert main(["--config", written(tmp_path, content)]) == 1
+
+    captured = capsys.readouterr()
+    assert "[invalid-config]" in captured.err or "[unreadable-file]" in captured.err
+    assert KEY not in captured.err
+    assert not instance.asked
+
+
+def test_a_configuration_file_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--config", str(tmp_path / "none.json")]) == 1
+    assert "cannot be read" in capsys.readouterr().err
+
+
+def test_secrets_stay_out_of_the_log(instance: Instance, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    instance.always_answers(None, requests.ConnectionError(f"failed with {KEY}"))
+
+    probe(config())
+
+    assert KEY not in caplog.text
+
+
+def test_the_host_rule_of_the_connector_holds() -> None:
+    with pytest.raises(AirbyteTracedException, match="unencrypted"):
+        probe(config(host=HOST.replace("https", "http")))
+
+
+def test_moments_are_asked_for_in_the_form_that_the_records_have(instance: Instance) -> None:
+    for rows in instance.records.values():
+        for row in rows:
+            row["updated_at"] = 1767225600000 + row["id"]
+
+    probe(config())
+
+    asked = [query["updated_since"] for query in instance.queries("companies") if "updated_since" in query]
+    assert asked
+    assert all(value.isdecimal() for value in asked)
+    assert moment(0) not in asked
