@@ -18,7 +18,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from demo import answers, connector, instance, report
-from demo.duckdb_sync import SCHEMA, StreamRead, Sync, load, row_counts
+from demo.duckdb_sync import SCHEMA, StreamRead, Sync, load, row_counts, tables
 from demo.screen import PhaseError, Screen
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,7 +78,7 @@ def show_everything(screen: Screen, options: argparse.Namespace) -> None:
             phase.result = f"on the instance: {updated} records changed, {created} new"
         second = read(screen, "second read", sync, streams)
     screen.say()
-    screen.console.print(table(streams, rows, first, second))
+    screen.console.print(overview(streams, rows, first, second))
     answers_from(screen, options)
     farewell(screen, options)
 
@@ -97,7 +97,7 @@ def sync_real_instance(screen: Screen, options: argparse.Namespace) -> None:
         raise PhaseError(f"--streams: {', '.join(sorted(unknown))} not known; there are {', '.join(known)}")
     result = read(screen, "read", sync, streams)
     screen.say()
-    screen.console.print(table(streams, row_counts(options.database, streams), result))
+    screen.console.print(overview(streams, row_counts(options.database, streams), result))
     answers_from(screen, options)
     screen.say(
         f"\nThe data is in [bold]{escape(nice(options.database))}[/bold]. The same command again reads only what has changed."
@@ -144,7 +144,7 @@ def read(screen: Screen, name: str, sync: Sync, streams: list[str]) -> dict[str,
     return result
 
 
-def table(
+def overview(
     streams: list[str], rows: dict[str, int], first: dict[str, StreamRead], second: dict[str, StreamRead] | None = None
 ) -> Table:
     """What arrived."""
@@ -171,6 +171,8 @@ def answers_from(screen: Screen, options: argparse.Namespace) -> None:
     """The transformation step: which source to believe, for every figure; one company as an example, all in a report."""
     with screen.phase("dbt build") as phase:
         phase.result = answers.build(options.database, options.output / "dbt", phase.show)
+    if "company_financials" not in tables(options.database):
+        return
     with screen.phase("report") as phase:
         found = answers.companies(options.database)
         file = options.output / "report.html"
@@ -227,16 +229,12 @@ def farewell(screen: Screen, options: argparse.Namespace) -> None:
 
 
 def show_query(screen: Screen, database: Path, sql: str) -> None:
-    """Runs a query on the database and prints the result as a table."""
+    """Runs a query on the database and shows the result as DuckDB does."""
     try:
         with duckdb.connect(str(database), read_only=True) as connection:
-            result = connection.sql(sql)
-            shown = Table(*result.columns)
-            for row in result.fetchall():
-                shown.add_row(*("" if value is None else escape(str(value)) for value in row))
+            screen.say(escape(str(connection.sql(sql))))
     except duckdb.Error as error:
         raise PhaseError(str(error)) from error
-    screen.console.print(shown)
 
 
 def nice(path: Path, resolve: bool = True) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -13,7 +14,7 @@ from typing import Any
 
 import duckdb
 
-from demo.duckdb_sync import SCHEMA
+from demo.duckdb_sync import SCHEMA, tables
 from demo.screen import PhaseError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,6 +27,11 @@ def build(database: Path, work: Path, progress: Callable[[str], None]) -> str:
     command = [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", "build"]
     command += ["--project-dir", str(ROOT / "dbt"), "--profiles-dir", str(ROOT / "dbt")]
     command += ["--target", "duckdb", "--target-path", str(work / "target"), "--log-path", str(work / "logs")]
+    # A stream that was left out, or had no record yet, has no table: the package can be told.
+    staged = {
+        file.name.removeprefix("stg_syfter__").removesuffix(".sql") for file in (ROOT / "dbt").glob("models/**/stg_syfter__*.sql")
+    }
+    command += ["--vars", json.dumps({f"syfter_using_{stream}": False for stream in sorted(staged - tables(database))})]
     settings = {"SYFTER_DUCKDB_PATH": str(database), "SYFTER_DBT_SCHEMA": MARTS, "DO_NOT_TRACK": "1"}
     said = []
     with subprocess.Popen(

@@ -147,9 +147,15 @@ def load(work: Path) -> tuple[Any, Any]:
         return airbyte, caches
 
 
-def row_counts(database: Path, streams: list[str]) -> dict[str, int]:
-    """Rows in each stream's table."""
+def tables(database: Path) -> set[str]:
+    """Names of the tables that hold what was read."""
     with duckdb.connect(str(database), read_only=True) as connection:
         found = connection.execute("SELECT table_name FROM duckdb_tables() WHERE schema_name = ?", [SCHEMA]).fetchall()
-        tables = {name for (name,) in found}
-        return {name: connection.table(f'"{SCHEMA}"."{name}"').shape[0] if name in tables else 0 for name in streams}
+    return {name for (name,) in found}
+
+
+def row_counts(database: Path, streams: list[str]) -> dict[str, int]:
+    """Rows in each stream's table."""
+    there = tables(database)
+    with duckdb.connect(str(database), read_only=True) as connection:
+        return {name: connection.table(f'"{SCHEMA}"."{name}"').shape[0] if name in there else 0 for name in streams}

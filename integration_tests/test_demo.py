@@ -11,7 +11,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from demo import report
 from demo.__main__ import main
+from demo.answers import Company
 from sandbox import COLLECTIONS, running
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,6 +68,22 @@ class TestDemo:
                 ids = {row[0] for row in database.execute(f"SELECT id FROM syfter.{name}").fetchall()}
                 assert ids == {record["id"] for record in box.truth(name)}
 
+    def test_it_shows_what_to_believe(self, finished: subprocess.CompletedProcess[str], folder: Path) -> None:
+        assert re.search(r"^✓ dbt build .* passed ", finished.stdout, flags=re.MULTILINE)
+        chosen = re.findall(r"believe +(-?[\d,]+) ([A-Z]{3})", finished.stdout)
+        assert chosen
+        with duckdb.connect(str(folder / "output" / "warehouse.duckdb"), read_only=True) as database:
+            for amount, currency in chosen:
+                where = [int(amount.replace(",", "")), currency]
+                marts = "FROM syfter_marts.syfter__company_financials WHERE round(revenue) = ? AND revenue_currency = ?"
+                assert database.execute(marts, where).fetchall()
+
+    def test_the_report_stands_alone(self, finished: subprocess.CompletedProcess[str], folder: Path) -> None:
+        page = (folder / "output" / "report.html").read_text()
+        assert page.count("<article>") > 15
+        assert page.count("<svg") >= page.count("<article>")
+        assert not re.search(r"""(src|href|url)\s*[=(]|@import|https?:""", page)
+
     def test_nothing_is_written_outside_its_folder(self, finished: subprocess.CompletedProcess[str], folder: Path) -> None:
         assert list((folder / "home").iterdir()) == []
         changed = subprocess.run(["git", "status", "--porcelain", "demo"], cwd=ROOT, capture_output=True, text=True).stdout
@@ -76,6 +94,21 @@ class TestDemo:
         done = demo(folder, "--sql", typed)
         assert done.returncode == 0
         assert len(done.stdout.splitlines()) > 5
+
+
+def test_the_report_takes_any_data(tmp_path: Path) -> None:
+    row = {"year": 2024, "source": "<b>&", "revenue": 1.5, "profit": None, "currency": None}
+    only = Company(1, "<script>alert(1)</script>", [row, {**row, "source": None}], [])
+    chosen = {"year": 2024, "revenue": 0, "revenue_currency": "GBP", "profit": None, "profit_currency": None}
+    report.write(
+        [only, Company(2, "x", [{**row, "currency": "GBP"}], [chosen]), Company(3, "y", [{**row, "revenue": 0}], [])],
+        tmp_path / "r",
+    )
+    page = (tmp_path / "r").read_text()
+    assert "<script>alert" not in page
+    assert "<b>" not in page
+    assert not re.search(r"\bnan\b", page)
+    report.write([], tmp_path / "empty")
 
 
 @pytest.fixture
@@ -93,6 +126,7 @@ def test_a_real_instance_twice(config: Path, tmp_path: Path) -> None:
         done = demo(tmp_path, *options)
         assert done.returncode == 0, done.stdout
         assert re.search(rf"^ +companies +5 +{expected} ", done.stdout, flags=re.MULTILINE), done.stdout
+        assert "✓ dbt build" in done.stdout  # on two of the nine tables
 
 
 def test_a_wrong_key_is_said_in_words(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
