@@ -11,7 +11,7 @@ LOCK := $(UV) pip compile $(LOCK_ARGS) --quiet --universal --python-version 3.10
 NOT_IN_IMAGE = $(patsubst %,--no-emit-package %,$(shell sed 's/\#.*//' requirements/not-in-image.in))
 IMAGE = $(shell sed -n 's/^  dockerRepository: //p' metadata.yaml):$(shell sed -n 's/^  dockerImageTag: //p' metadata.yaml)
 # Two workers: the tests start servers and connector processes of their own, so more of them only wait for each other.
-PYTEST := $(BIN)/python -m pytest -n 2
+PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -31,10 +31,16 @@ test: $(VENV)/dev.stamp $(VENV)/runtime.stamp ## all tests that need no containe
 test-mysql: $(VENV)/dev.stamp .venv-mysql/stamp ## the dbt package and the dlt bridge on a real MariaDB; needs its server installed
 	@SYFTER_DBT_MYSQL=$(CURDIR)/.venv-mysql/bin/dbt $(BIN)/python -m pytest -m mysql $(TEST_ARGS)
 
+soak: $(VENV)/dev.stamp ## the long runs with many rows
+	@$(BIN)/python -m pytest -m soak --timeout 0 $(TEST_ARGS)
+
+bench: $(VENV)/dev.stamp ## side by side with what else one could use; BENCH_ARGS=--quick takes two minutes and writes nothing
+	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
+
 lint: $(VENV)/dev.stamp ## ruff and mypy, and that the generated tables are fresh
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
-	@cd airbyte_config_tool && $(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && MYPYPATH=src $(BIN)/mypy --no-error-summary src
-	@$(BIN)/mypy --no-error-summary source_syfter sandbox demo tools
+	@cd airbyte_config_tool && $(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && MYPYPATH=src:tests $(BIN)/mypy --no-error-summary src tests/config_tool_support tests/conftest.py tests/unit tests/integration
+	@$(BIN)/mypy --no-error-summary source_syfter sandbox demo tools benchmarks syfter_dlt
 	@$(BIN)/python tools/docs.py --check
 
 image: ## build the image that Airbyte runs, and run it locked down

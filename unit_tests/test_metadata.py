@@ -81,7 +81,8 @@ def test_the_demo_shares_the_tests_environment() -> None:
 
 # What a lock file or a script picks up from the machine that it was made on: an index address, a home, a temporary folder.
 PRIVATE = re.compile(
-    r"--(extra-)?index-url|--find-links|files\.pythonhosted|pypi\.org|/root/|/home/[a-z]|/Users/|/tmp/[a-z]+/|/work/", re.IGNORECASE
+    r"--(extra-)?index-url|--find-links|files\.pythonhosted|pypi\.org|/root/|/home/[a-z]|/Users/|/tmp/[a-z]+/|/work/",
+    re.IGNORECASE,
 )
 
 
