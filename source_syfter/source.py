@@ -26,7 +26,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_syfter import config as user_config
 from source_syfter.conventions import tailored, without_cursor
-from source_syfter.cursors import StreamOfNewest
+from source_syfter.cursors import Flow, QuickStream
 from source_syfter.diagnosis import config_error
 from source_syfter.notes import KEY, Notes
 from source_syfter.secrecy import hide_secrets, presentable
@@ -55,6 +55,7 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         self._problem: Optional[AirbyteTracedException] = None
         self.raw_config = config or {}
         self._notes = Notes()
+        self._flow = Flow()
         usable: dict[str, Any] = {}
         try:
             spec = definition["spec"]["connection_specification"]
@@ -124,7 +125,9 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         unknown = [each.stream.name for each in catalog.streams if each.stream.name not in self._cursors]
         try:
             for message in super().read(logger, self._config, catalog, state):
-                if message.type is Type.STATE:
+                if message.type is Type.RECORD:
+                    self._flow.written += 1
+                elif message.type is Type.STATE:
                     self._hold_back(message, began)
                 elif message.type is Type.TRACE and message.trace and message.trace.error:
                     self._clean(message.trace.error, failures)
@@ -136,9 +139,7 @@ class SourceSyfter(ConcurrentDeclarativeSource):
             raise _summary(failures, unknown)
 
     def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
-        return [
-            StreamOfNewest(stream, stream.cursor_field) if stream.cursor_field else stream for stream in super().streams(config)
-        ]
+        return [QuickStream(stream, self._flow) for stream in super().streams(config)]
 
     @property
     def address(self) -> str:

@@ -1,0 +1,109 @@
+"""Measures this connector and what a user would pick instead, side by side: `make bench`, or `python -m benchmarks --quick`.
+
+Without --quick, docs/benchmarks.md and docs/benchmarks.svg are written anew. The programs of a workload take turns, so that
+whatever else the machine does meets all of them; each figure is the median of the turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from benchmarks import report, tools
+from benchmarks.measure import Usage, reading, run, serving
+from benchmarks.tools import DLT, DLT_INCREMENTAL, FLOOR, FULL, INCREMENTAL, INCREMENTAL_10, SINGER, Tool, Workload
+
+ALL = [FLOOR, FULL, INCREMENTAL, DLT, DLT_INCREMENTAL, SINGER]
+MAIN = [FLOOR, FULL, INCREMENTAL, DLT, SINGER]
+NINE = [FLOOR, INCREMENTAL, INCREMENTAL_10, DLT, SINGER]
+
+Plan = list[tuple[Workload, list[Tool], int]]
+
+
+def plan(options: argparse.Namespace) -> Plan:
+    """Workloads, who takes part, and turns."""
+    if options.quick:
+        steps = [
+            (Workload(1_000), MAIN, 1),
+            (Workload(20_000), MAIN, 1),
+            (Workload(20_000, latency=0.05), MAIN, 1),
+            (Workload(1_000, latency=0.05, streams=9, page_size=100), NINE, 1),
+        ]
+    else:
+        nine = Workload(5_000, latency=0.05, streams=9, page_size=100)
+        steps = [
+            (Workload(1_000), ALL, options.turns),
+            (Workload(100_000), ALL, options.turns),
+            (nine, NINE, 1),
+            # The same pages as `nine`, one after the other, in one start of the program.
+            (Workload(nine.records * nine.streams, latency=nine.latency, page_size=nine.page_size), [INCREMENTAL], 1),
+            (Workload(100_000, latency=0.05), MAIN, 1),
+            (Workload(100_000, latency=0.2), MAIN, 1),
+            (Workload(1_000_000), MAIN, 1),
+        ]
+    return [step for step in steps if step[0].records * step[0].streams <= options.largest]
+
+
+def start_up(folder: Path, host: str, turns: int, note: Progress) -> dict[tuple[str, str], list[Usage]]:
+    """spec, check and discover: this connector, and the CDK's own runner with the same manifest made of stock parts."""
+    config = tools.config_file(folder, host)
+    bundle = folder / "manifest.yaml"
+    with bundle.open("w") as out:
+        subprocess.run([tools.executable("source-syfter"), "bundle", "--config", config], stdout=out, check=True)
+    own, stock = tools.executable("source-syfter"), tools.executable("source-declarative-manifest")
+    found: dict[tuple[str, str], list[Usage]] = defaultdict(list)
+    for command in ("spec", "check", "discover"):
+        task = note.add_task(command, total=turns)
+        for _ in range(turns):
+            given = [] if command == "spec" else ["--config", config]
+            with_manifest = [*given, "--manifest-path", str(bundle)] if given else []
+            for name, line in (("connector", [own, command, *given]), ("cdk", [stock, command, *with_manifest])):
+                found[name, command].append(run(line, folder / "answer", folder / "log"))
+            note.advance(task)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="some two minutes; writes nothing")
+    parser.add_argument("--turns", type=int, default=3, help="of each program in the workloads without latency (default 3)")
+    parser.add_argument("--largest", type=int, default=1_000_000, help="leave out workloads of more records")
+    options = parser.parse_args()
+    console = Console(stderr=True)
+    console.print("Making the environment of what is compared, if it is not there yet ...")
+    tools.contenders()
+    results: report.Results = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with serving() as server, tempfile.TemporaryDirectory() as place, Progress(*columns, console=console) as note:
+        folder = Path(place)
+        load = [os.getloadavg()[0]]
+        server.holds(100, 0.0)
+        starts = start_up(folder, server.host, 1 if options.quick else 5, note)
+        for workload, takers, turns in plan(options):
+            task = note.add_task(report.title(workload), total=turns * len(takers))
+            for _ in range(turns):
+                for tool in takers:
+                    note.update(task, description=f"{report.title(workload)}: {tool.name}")
+                    server.holds(workload.records, workload.latency)
+                    usage = reading(tool.command(server.host, workload, folder), server, tool.mark, folder / "out")
+                    if usage.records != workload.records * workload.streams:
+                        raise RuntimeError(f"{tool.name} gave {usage.records} records of {workload}")
+                    results.setdefault(workload, {}).setdefault(tool.name, []).append(usage)
+                    note.advance(task)
+            note.update(task, description=report.title(workload))
+            load.append(os.getloadavg()[0])
+    text = report.markdown(results, starts, load)
+    if not options.quick:
+        report.write(text, results)
+    console.print(text, markup=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Runs one program and tells what it took."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a run took: seconds by the clock, seconds of CPU (user and system), peak memory in MB; and what it gave."""
+
+    wall: float
+    cpu: float
+    memory: float
+    records: int = 0
+    requests: int = 0
+    connections: int = 0
+
+
+@dataclass(frozen=True)
+class Server:
+    """The server, as a process of its own."""
+
+    host: str
+
+    def holds(self, records: int, latency: float) -> None:
+        """Sets how many records each stream has and the seconds that each answer takes; the counts start anew."""
+        self._get(f"/set?records={records}&latency={latency}")
+
+    def counts(self) -> dict[str, int]:
+        found: dict[str, int] = self._get("/counts")
+        return found
+
+    def _get(self, path: str) -> dict[str, int]:
+        with urllib.request.urlopen(self.host + path) as response:
+            return dict(json.load(response))
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """The server, until the block ends."""
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.server"], cwd=_ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout
+        yield Server(f"http://127.0.0.1:{int(process.stdout.readline())}")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def run(command: Sequence[str], output: Path, log: Path) -> Usage:
+    """Runs `command`, its standard output in the file `output`. Raises RuntimeError if it fails."""
+    began = time.monotonic()
+    with output.open("wb") as out, log.open("wb") as errors:
+        process = subprocess.Popen(command, stdout=out, stderr=errors, env={**os.environ, "PYTHONPATH": ""})
+        # The usage of this process and of those that it has waited for.
+        _, status, usage = os.wait4(process.pid, 0)
+        wall = time.monotonic() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        last = log.read_text(errors="replace").splitlines()[-5:] + output.read_text(errors="replace")[-500:].splitlines()
+        raise RuntimeError(f"{command[:3]} failed with {process.returncode}: {' / '.join(last)}")
+    unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    return Usage(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / unit)
+
+
+def reading(command: Sequence[str], server: Server, mark: bytes, folder: Path) -> Usage:
+    """Runs a reader that writes to standard output or below `folder`; counts the lines with `mark`, and its requests."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    with tempfile.TemporaryDirectory() as logs:
+        usage = run(command, folder / "stdout", Path(logs) / "stderr")
+    counts = server.counts()
+    records = sum(_lines(path, mark) for path in folder.rglob("*") if path.is_file())
+    shutil.rmtree(folder)
+    return Usage(usage.wall, usage.cpu, usage.memory, records, counts["requests"], counts["connections"])
+
+
+def _lines(path: Path, mark: bytes) -> int:
+    with path.open("rb") as lines:
+        return sum(mark in line for line in lines)

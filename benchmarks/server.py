@@ -1,0 +1,116 @@
+"""A Syfter instance that costs next to nothing: pages are rendered before, only the ids are written in when one is asked for.
+
+Run as a process of its own: `python -m benchmarks.server`. It prints its port.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from functools import lru_cache
+from urllib.parse import parse_qs, urlsplit
+
+# Ids of one length, so that a page is patched in place.
+FIRST_ID = 100_000_000
+
+
+def record(place: int) -> dict[str, object]:
+    """A record of about 1.27 kB, nested as the API's records are; `place`: its place on the page."""
+    stamp = f"2026-01-{1 + place % 28:02d}T{place % 24:02d}:{place * 7 % 60:02d}:{place % 60:02d}.{place * 37 % 1000:03d}Z"
+    return {
+        "id": FIRST_ID,
+        "created_at": "2025-06-01T08:00:00.000Z",
+        "updated_at": stamp,
+        "title": f"Quarterly figures of company {place} exceed what was expected",
+        "url": f"https://news.example.com/2026/01/{place:06d}/quarterly-figures",
+        "body": f"Figures, sentence by sentence, for company {place}. " * 13,
+        "publisher": "Example News",
+        "published_at": stamp,
+        "company_ids": [place % 97, place % 89, place % 83],
+        "metadata": {
+            "ml_file_id": place,
+            "page_number": 3,
+            "confidence": 0.97,
+            "sections": [{"name": "summary", "tags": ["growth", "profit"]}, {"name": "outlook", "tags": ["stable", None]}],
+            "source": {"name": "registry", "country": "GB", "reference": "x" * 60},
+        },
+    }
+
+
+@lru_cache(maxsize=8)
+def _template(count: int) -> tuple[bytes, tuple[int, ...]]:
+    """A page of `count` records as JSON, and where their ids stand."""
+    text = json.dumps({"data": [record(place) for place in range(count)]}, separators=(",", ":")).encode()[:-1]
+    mark = b'"id":%d' % FIRST_ID
+    return text, tuple(match.start() + 5 for match in re.finditer(re.escape(mark), text))
+
+
+def page(offset: int, count: int, total: int) -> bytes:
+    """What the server answers to `offset`."""
+    text, places = _template(count)
+    body = bytearray(text)
+    for number, place in enumerate(places, FIRST_ID + offset):
+        body[place : place + 9] = b"%d" % number
+    return bytes(body) + b',"total":%d}' % total
+
+
+class Instance(asyncio.Protocol):
+    """One connection. What a connection asks for is answered in turn, `latency` seconds later."""
+
+    # Shared by all connections; `POST /set?records=..&latency=..` changes the first two and clears the counts.
+    records = 1000
+    latency = 0.0
+    requests = 0
+    connections = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._read = b""
+        self._counted = False
+
+    def data_received(self, data: bytes) -> None:
+        self._read += data
+        while b"\r\n\r\n" in self._read:
+            head, _, self._read = self._read.partition(b"\r\n\r\n")
+            line = head.split(b"\r\n", 1)[0].decode()
+            _, target, _ = line.split(" ")
+            parts = urlsplit(target)
+            query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+            if parts.path == "/set":
+                self._set(query)
+            elif parts.path == "/counts":
+                self._send(json.dumps({"requests": Instance.requests, "connections": Instance.connections}).encode())
+            else:
+                self._list(query)
+
+    def _set(self, query: dict[str, str]) -> None:
+        Instance.records, Instance.latency = int(query["records"]), float(query["latency"])
+        Instance.requests = Instance.connections = 0
+        self._send(b"{}")
+
+    def _list(self, query: dict[str, str]) -> None:
+        Instance.requests += 1
+        Instance.connections += not self._counted
+        self._counted = True
+        offset = int(query.get("offset", 0))
+        count = max(0, min(int(query.get("limit", 100)), Instance.records - offset))
+        body = page(offset, count, Instance.records)
+        if Instance.latency:
+            asyncio.get_running_loop().call_later(Instance.latency, self._send, body)
+        else:
+            self._send(body)
+
+    def _send(self, body: bytes) -> None:
+        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+        self._transport.writelines([head, body])  # type: ignore[attr-defined]
+
+
+async def _serve() -> None:
+    server = await asyncio.get_running_loop().create_server(Instance, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())
