@@ -5,6 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+
+import pytest
 
 
 class Clock:
@@ -61,3 +64,16 @@ class SharedClock(Clock):
                     self.passed = min(self._wake_ups)
                     self._changed.notify_all()
             self._wake_ups.remove(wake_up)
+
+
+def wind_up(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Clock:
+    """Puts `clock` where the connector and the CDK look for the time."""
+    for module in ("airbyte_cdk.sources.streams.http.rate_limiting", "backoff._sync", "source_syfter.transport"):
+        monkeypatch.setattr(f"{module}.time", clock)
+    # The CDK gives up after a time as well as after a number of tries.
+    monkeypatch.setattr(
+        "backoff._sync.datetime", SimpleNamespace(datetime=SimpleNamespace(now=clock.local_now), timedelta=timedelta)
+    )
+    for module in ("source_syfter.components", "source_syfter.source"):
+        monkeypatch.setattr(f"{module}.now", clock.now)
+    return clock

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import deepcopy
-from datetime import timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,9 +11,9 @@ import requests
 from airbyte_cdk.sources.declarative import concurrent_declarative_source as cdk
 
 from source_syfter import source
-from unit_tests.clocks import Clock, SharedClock
+from unit_tests.clocks import Clock, SharedClock, wind_up
 from unit_tests.instance import Instance
-from unit_tests.reading import WANTED
+from unit_tests.reading import STREAMS, WANTED, trimmed
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -27,9 +25,7 @@ def _quick_sources() -> Iterator[None]:
     whole, schema = source.manifest(), cdk.get_declarative_component_schema()
 
     def manifest() -> dict[str, Any]:
-        wanted = WANTED.get()
-        streams = [each for each in whole["streams"] if not wanted or each["$parameters"]["name"] in wanted]
-        return deepcopy({**whole, "streams": streams})
+        return deepcopy(trimmed(whole, WANTED.get() or STREAMS))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(source, "manifest", manifest)
@@ -61,17 +57,4 @@ def shared_clock(monkeypatch: pytest.MonkeyPatch) -> SharedClock:
     """Waits take hardly any time, and those of several threads overlap as they would."""
     clock = SharedClock()
     wind_up(monkeypatch, clock)
-    return clock
-
-
-def wind_up(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Clock:
-    """Puts `clock` where the connector and the CDK look for the time."""
-    for module in ("airbyte_cdk.sources.streams.http.rate_limiting", "backoff._sync", "source_syfter.transport"):
-        monkeypatch.setattr(f"{module}.time", clock)
-    # The CDK gives up after a time as well as after a number of tries.
-    monkeypatch.setattr(
-        "backoff._sync.datetime", SimpleNamespace(datetime=SimpleNamespace(now=clock.local_now), timedelta=timedelta)
-    )
-    for module in ("source_syfter.components", "source_syfter.source"):
-        monkeypatch.setattr(f"{module}.now", clock.now)
     return clock

@@ -110,6 +110,11 @@ class Outcome:
         return "\n".join([*lines, self.log])
 
 
+def trimmed(manifest: Json, streams: Sequence[str]) -> Json:
+    """`manifest` with some of its streams: a source is then made in a fraction of the time."""
+    return {**manifest, "streams": [each for each in manifest["streams"] if each["$parameters"]["name"] in streams]}
+
+
 def configured(streams: Sequence[str] | Mapping[str, str], mode: str = "incremental") -> ConfiguredAirbyteCatalog:
     """A configured catalog of `streams`."""
     both = [SyncMode.full_refresh, SyncMode.incremental]

@@ -10,8 +10,8 @@ import pytest
 import requests
 import urllib3.exceptions as urllib3_errors
 
-from unit_tests.clocks import Clock
-from unit_tests.conftest import connect, wind_up
+from unit_tests.clocks import Clock, wind_up
+from unit_tests.conftest import connect
 from unit_tests.instance import Answer, Instance, config, some
 from unit_tests.reading import STREAMS, Outcome, check, read
 

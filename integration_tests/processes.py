@@ -1,0 +1,100 @@
+"""Runs `source-syfter` as a process, as a platform does."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+_SCRIPT = Path(sys.executable).with_name("source-syfter")
+COMMAND = [str(_SCRIPT)] if _SCRIPT.exists() else [sys.executable, "-c", "from source_syfter.run import run; run()"]
+
+
+@dataclass
+class Run:
+    """What a process left behind."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        """All that was printed, records aside."""
+        lines = [line for line in self.out.split("\n") if not line.startswith('{"type":"RECORD"')]
+        return "\n".join([*lines, self.err])
+
+    @cached_property
+    def messages(self) -> list[Json]:
+        """Each line of the output; one that is not a message fails the test."""
+        return [json.loads(line) for line in self.out.split("\n") if line]
+
+    def of(self, kind: str) -> list[Any]:
+        """The messages of one type, without their envelope."""
+        return [message[inner] for message in self.messages if message["type"] == kind for inner in message if inner != "type"]
+
+    @property
+    def connection_status(self) -> Json:
+        (status,) = self.of("CONNECTION_STATUS")
+        return dict(status)
+
+    @cached_property
+    def records(self) -> dict[str, list[Json]]:
+        found: dict[str, list[Json]] = defaultdict(list)
+        for record in self.of("RECORD"):
+            found[record["stream"]].append(record["data"])
+        return found
+
+    @property
+    def last_states(self) -> list[Json]:
+        """The last state of each stream, as a platform hands them back."""
+        found = {state["stream"]["stream_descriptor"]["name"]: state for state in self.of("STATE")}
+        return list(found.values())
+
+    @property
+    def errors(self) -> dict[str, Json]:
+        """The errors, by stream; that of the whole under an empty name."""
+        traces = [trace["error"] for trace in self.of("TRACE") if trace["type"] == "ERROR"]
+        return {(error.get("stream_descriptor") or {}).get("name", ""): error for error in traces}
+
+    @property
+    def completed(self) -> set[str]:
+        statuses = [trace["stream_status"] for trace in self.of("TRACE") if trace["type"] == "STREAM_STATUS"]
+        return {status["stream_descriptor"]["name"] for status in statuses if status["status"] == "COMPLETE"}
+
+
+def run(
+    folder: Path, command: str, *options: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, **files: Any
+) -> Run:
+    """Runs `command`; `files`: content of --config, --catalog, --state."""
+    arguments = [command, *options]
+    for name, content in files.items():
+        path = folder / f"{name}.json"
+        path.write_text(json.dumps(content))
+        arguments += [f"--{name}", str(path)]
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, cwd=cwd or folder, env=env, timeout=120)
+    return Run(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def configured(discovered: Run, *streams: str) -> Json:
+    """An incremental catalog of what was discovered, or of the `streams` of it."""
+    (catalog,) = discovered.of("CATALOG")
+    return {
+        "streams": [
+            {
+                "stream": stream,
+                "sync_mode": "incremental",
+                "destination_sync_mode": "append_dedup",
+                "cursor_field": ["updated_at"],
+            }
+            for stream in catalog["streams"]
+            if not streams or stream["name"] in streams
+        ]
+    }
