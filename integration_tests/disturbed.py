@@ -19,7 +19,7 @@ from airbyte_cdk.sources.declarative import concurrent_declarative_source as cdk
 
 from sandbox import COLLECTIONS, Sandbox, canonical
 from source_syfter import source, spec
-from unit_tests.reading import Json, Outcome, read
+from unit_tests.reading import WANTED, Json, Outcome, read
 
 STREAMS = list(COLLECTIONS)
 FULL, FIRST, LATER = "full refresh", "first incremental", "incremental with state"
@@ -51,8 +51,14 @@ def in_haste(answer_seconds: float = ANSWER_SECONDS) -> Iterator[Hasty]:
     """Within the block, the connector has no patience: short time-outs, small bounds, no waits between tries."""
     hasty, whole, schema = Hasty(), spec.manifest(), cdk.get_declarative_component_schema()
     whole["definitions"]["requester"]["read_timeout_in_seconds"] = answer_seconds
+
+    def manifest() -> dict[str, Any]:
+        wanted = WANTED.get()
+        streams = [each for each in whole["streams"] if not wanted or each["$parameters"]["name"] in wanted]
+        return deepcopy({**whole, "streams": streams})
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(source, "manifest", lambda: deepcopy(whole))
+        patch.setattr(source, "manifest", manifest)
         patch.setattr(cdk, "get_declarative_component_schema", lambda: schema)
         for module in ("airbyte_cdk.sources.streams.http.rate_limiting", "backoff._sync", "source_syfter.transport"):
             patch.setattr(f"{module}.time", hasty)
@@ -126,8 +132,13 @@ def code_of(outcome: Outcome, stream: str) -> str:
         return "complete"
     if stream not in outcome.errors:
         return "no message"
-    found = re.findall(r"\[([a-z-]+)\]", outcome.message_of(stream))
-    return found[-1] if found else "no code"
+    return code_in(outcome.message_of(stream))
+
+
+def code_in(message: str) -> str:
+    """The code of a message: it stands before what the instance itself says."""
+    found = re.search(r"\[([a-z-]+)\]", message)
+    return found[1] if found else "no code"
 
 
 def disguises(config: Mapping[str, Any]) -> set[str]:

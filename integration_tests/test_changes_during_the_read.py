@@ -1,0 +1,143 @@
+"""What is created and changed while pages are served is there after the next incremental read. What a hard delete does."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from integration_tests.disturbed import PAGE_SIZE, STREAMS, by_key, furnish, in_haste, missing
+from sandbox import Recorded, Sandbox, running
+from unit_tests.reading import Json, read
+
+# Seconds by which a change may become visible late: a transaction that began then commits now. The look-back is 600.
+LATEST_COMMIT = 300
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _haste() -> Iterator[None]:
+    with in_haste():
+        yield
+
+
+class Writers:
+    """Others who write to the instance: before each page is served they may change and create records, by lot."""
+
+    def __init__(self, box: Sandbox, lot: random.Random, most: int = 60) -> None:
+        self.box, self.lot, self.left = box, lot, most
+
+    def __call__(self, request: Recorded) -> None:
+        if self.left <= 0 or self.lot.random() < 0.3:
+            return
+        for _ in range(self.lot.randrange(4)):
+            self.left -= 1
+            # The collection that is being read, or another one.
+            self.write(request.collection if self.lot.random() < 0.7 else self.lot.choice(STREAMS))
+
+    def write(self, collection: str) -> None:
+        late = self.lot.choice([0, 0, 0, self.lot.uniform(0, LATEST_COMMIT)])
+        moment = datetime.now(timezone.utc) - timedelta(seconds=late)
+        dated = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        rows = self.box.truth(collection)
+        if rows and self.lot.random() < 0.7:
+            # One that was given already, or one still to come; twice in the same millisecond is fine.
+            self.box.upsert(collection, {"id": self.lot.choice(rows)["id"], "updated_at": dated})
+        else:
+            self.box.upsert(collection, {"updated_at": dated, "created_at": dated})
+
+
+def run(seed: int, reads: int = 2) -> list[str]:
+    """Reads three streams a few times while others write, then once in peace; what is missing in the end."""
+    lot = random.Random(seed)
+    streams = lot.sample(STREAMS, 3)
+    held: dict[str, dict[Any, Json]] = {stream: {} for stream in streams}
+    state: dict[str, Json] = {}
+    wrong = []
+    with running(companies=lot.randrange(1, 8), seed=seed) as box:
+        config = box.config(page_size=lot.randrange(2, 20), num_workers=lot.randrange(2, 6))
+        for turn in range(reads + 1):
+            with box.on_request(Writers(box, lot) if turn < reads else lambda request: None):
+                outcome = read(config, *streams, state=state)
+            assert outcome.failure is None, [error.message for error in outcome.errors.values()]
+            for stream in streams:
+                held[stream] |= by_key(outcome.records[stream])
+                after = outcome.states[stream][-1] if outcome.states[stream] else {}
+                if after.get("updated_at", "") < state.get(stream, {}).get("updated_at", ""):
+                    wrong.append(f"seed {seed}: the state of {stream} went back")
+                state[stream] = after or state.get(stream, {})
+        wrong += [
+            f"seed {seed}: {stream} lacks {lost}" for stream in streams if (lost := missing(box.truth(stream), held[stream]))
+        ]
+    return wrong
+
+
+def test_nothing_that_changes_during_a_read_is_missing_after_the_next() -> None:
+    assert not [fault for seed in range(20) for fault in run(seed)]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+def test_nothing_is_missing_in_a_thousand_disturbed_runs() -> None:
+    began, runs = time.monotonic(), 1000
+    wrong = [fault for seed in range(100, 100 + runs) for fault in run(seed)]
+    print(f"{runs} runs of three reads in {time.monotonic() - began:.0f} s, {len(wrong)} with losses")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("fault", ["create-between-pages", "update-between-pages", "churn"])
+def test_changes_between_all_pages_of_all_streams(fault: str) -> None:
+    with running(companies=6) as box:
+        furnish(box)
+        config = box.config(page_size=PAGE_SIZE, num_workers=9)
+        for stream in STREAMS:
+            box.fault(fault, stream, 1, 12)
+        first = read(config)
+        box.clear_faults()
+        second = read(config, state={stream: states[-1] for stream, states in first.states.items()})
+
+        for stream in STREAMS:
+            assert first.completed(stream)
+            held = {**by_key(first.records[stream]), **by_key(second.records[stream])}
+            assert not missing(box.truth(stream), held)
+
+
+# --- hard deletes: documented in docs/reliability.md ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("deletes", [1, 3])
+def test_a_delete_during_the_read_can_hide_one_record_until_the_next_full_refresh(deletes: int) -> None:
+    with running(companies=6) as box:
+        furnish(box)
+        config = box.config(page_size=PAGE_SIZE, num_workers=9)
+        for stream in STREAMS:
+            box.fault("delete-between-pages", stream, 2, 1 + deletes)
+        first = read(config)
+        box.clear_faults()
+        following = read(config, state={stream: states[-1] for stream, states in first.states.items()})
+        refreshed = read(config, mode="full_refresh")
+
+        hidden_in = {}
+        for stream in STREAMS:
+            held = {**by_key(first.records[stream]), **by_key(following.records[stream])}
+            hidden_in[stream] = missing(box.truth(stream), held)
+            assert len(hidden_in[stream]) <= deletes, "one record a delete at most"
+            gone = set(held) - {row["id"] for row in box.truth(stream)}
+            assert gone, "a record that was read before it was deleted stays in the destination"
+            assert set(by_key(refreshed.records[stream])) == {row["id"] for row in box.truth(stream)}, "a full refresh mends both"
+        assert any(hidden_in.values()), "the limit is real"
+
+
+def test_a_hidden_record_comes_back_when_it_changes() -> None:
+    with running(companies=20) as box:
+        config = box.config(page_size=PAGE_SIZE)
+        box.fault("delete-between-pages", "companies", 2, 2)
+        first = read(config, "companies")
+        [hidden] = missing(box.truth("companies"), by_key(first.records["companies"]))
+        box.clear_faults()
+        box.upsert("companies", {"id": hidden, "updated_at": datetime.now(timezone.utc).isoformat(timespec="milliseconds")})
+
+        assert hidden in read(config, "companies", state={"companies": first.states["companies"][-1]}).ids("companies")
