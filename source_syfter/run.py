@@ -48,10 +48,15 @@ def _run_process(argv: list[str]) -> None:
         # Whoever reads has gone; there is nobody to tell, and the interpreter's own flush would fail as well.
         os._exit(status)
     except BaseException as error:
-        sys.excepthook(type(error), error, error.__traceback__)
-    with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            sys.excepthook(type(error), error, error.__traceback__)
+    try:
         sys.stdout.flush()
-        sys.stderr.flush()
+    except OSError as unwritable:
+        # The message goes to standard output, too: a disk may be full (test_a_full_disk_under_the_output_fails_the_read).
+        with contextlib.suppress(OSError):
+            message = f"The output cannot be written: {unwritable.strerror}. Make room for it. [unwritable-output]"
+            print(message, file=sys.stderr, flush=True)
     os._exit(status)
 
 
