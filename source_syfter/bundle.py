@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 import yaml
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_syfter import config as user_config
 from source_syfter.conventions import tailored
@@ -86,16 +87,24 @@ def as_yaml(definition: Mapping[str, Any]) -> str:
 
 
 def main(args: Sequence[str]) -> int:
-    """The command `source-syfter bundle`; `args`: its options. Raises a config error if the config cannot be used."""
+    """The command `source-syfter bundle`; `args`: its options. Returns the exit code: 1 if there is no bundle."""
     parser = argparse.ArgumentParser(prog="source-syfter bundle", description=__doc__)
     parser.add_argument("--config", type=Path, help="a configuration; only its conventions and additional collections are used")
     parser.add_argument("-o", "--output", type=Path, help="the file to write; default: standard output")
     options = parser.parse_args(args)
-    text = as_yaml(bundle(user_config.from_file(options.config) if options.config else None))
-    if options.output:
-        options.output.write_text(text, encoding="utf-8")
-    else:
+    try:
+        text = as_yaml(bundle(user_config.from_file(options.config) if options.config else None))
+    except AirbyteTracedException as error:
+        print(error.message, file=sys.stderr)
+        return 1
+    if options.output is None:
         sys.stdout.write(text)
+        return 0
+    try:
+        options.output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        print(f"--output: {options.output} cannot be written: {error.strerror}.", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -204,6 +213,8 @@ def _error_handler(part: Component) -> Component:
 
 def _response_filter(part: Component) -> Component:
     message = " ".join(part["error_message"].split())
+    # There is no budget of requests in this framework.
+    message = message.replace('Set "Requests per minute" below its limit, or run', "Run")
     text, _, mark = message.rpartition(" ")
     return {**part, "error_message": f"{text} {_FIXED} {mark}" if "onventions" in text else message}
 

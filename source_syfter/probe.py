@@ -375,7 +375,8 @@ class Probe:
                 continue
             self._sign(header, prefix)
             answer = self._first(self._known[0])
-            if answer.status not in (401, 403):
+            # A key that is known may still lack the right to this collection.
+            if answer.status not in (401, refused.status):
                 return answer
         self._sign(*before)
         return refused

@@ -1,0 +1,29 @@
+"""Runs a manifest by the framework alone, as the Connector Builder and PyAirbyte do, for tests of the bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airbyte_cdk.models import AirbyteMessage
+from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
+
+from sandbox import COLLECTIONS
+from unit_tests.reading import LOGGER, Json, Outcome, configured, saved
+
+
+def read_manifest(
+    manifest: Mapping[str, Any], config: Mapping[str, Any], *streams: str, state: Mapping[str, Json] | None = None
+) -> Outcome:
+    """Reads `streams` (none named: all nine) of `manifest`; `state`: the last states, by stream."""
+    catalog = configured(streams or list(COLLECTIONS))
+    states = saved(state) if state else None
+    source = ConcurrentDeclarativeSource(source_config=dict(manifest), config=config, catalog=catalog, state=states)
+    messages: list[AirbyteMessage] = []
+    failure: BaseException | None = None
+    try:
+        for message in source.read(LOGGER, config, catalog, states):
+            messages.append(message)
+    except Exception as error:
+        failure = error
+    return Outcome(messages, failure)

@@ -1,0 +1,136 @@
+"""Whoever knows host and key alone gets every record: the probe's suggestion is enough, for the package and for the bundle.
+
+Each variant of the sandbox stands for an instance that differs from what the connector assumes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from airbyte_cdk.sources.declarative import concurrent_declarative_source as cdk
+
+from integration_tests.manifests import read_manifest
+from sandbox import COLLECTIONS, VARIANTS, Sandbox, Variant, canonical, running
+from source_syfter.bundle import bundle
+from source_syfter.probe import Report, probe
+from unit_tests.clocks import Clock, wind_up
+from unit_tests.reading import Outcome, read
+
+BROKEN = [name for name, variant in VARIANTS.items() if variant.broken]
+WHOLE = [name for name, variant in VARIANTS.items() if not variant.broken]
+# Conventions that no variant has together, to see that what is found does not depend on the rest being as assumed.
+MIXED = [
+    Variant("mixed-offset", "", records_path="", limit_parameter="$top", offset_parameter="start", id_field="uuid", strict=True),
+    Variant("mixed-page", "", records_path="data.rows", paging="page", page_parameter="p", first_page=0, fixed_page=5),
+    Variant(
+        "mixed-cursor", "", paging="cursor", cursor_path="links.after", cursor_parameter="page_token", fixed_page=9, strict=True
+    ),
+    Variant(
+        "mixed-whole", "", paging="none", has_total=False, strict=True, updated_since_parameter="", timestamp_format="epoch_ms"
+    ),
+]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _schema_read_once() -> Iterator[None]:
+    """The framework parses its own schema for each source, which takes longer than the read."""
+    schema = cdk.get_declarative_component_schema()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(cdk, "get_declarative_component_schema", lambda: schema)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _no_waits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The one instance that counts by the clock on the wall.
+    if "rate-limited" not in request.node.name:
+        wind_up(monkeypatch, Clock())
+
+
+def merged(config: Mapping[str, Any], suggested: Mapping[str, Any]) -> dict[str, Any]:
+    """`suggested` laid over `config`, object by object."""
+    result = dict(config)
+    for name, value in suggested.items():
+        below = result.get(name)
+        result[name] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+    return result
+
+
+def records(outcome: Outcome) -> dict[str, list[dict[str, Any]]]:
+    return {name: sorted(map(canonical, outcome.records[name]), key=lambda record: record["id"]) for name in COLLECTIONS}
+
+
+def truth(box: Sandbox) -> dict[str, list[dict[str, Any]]]:
+    return {stream: [canonical(each) for each in box.truth(stream)] for stream in COLLECTIONS}
+
+
+@contextmanager
+def probed(variant: str | Variant) -> Iterator[tuple[Sandbox, Report, dict[str, Any]]]:
+    """An instance, what the probe finds out from host and credentials, and the configuration with its suggestion."""
+    with running(companies=12, conventions=variant) as box:
+        typed = box.config(conventions=None, page_size=8)
+        report = probe(typed)
+        yield box, report, merged(typed, report.suggested_config)
+
+
+@pytest.mark.parametrize("variant", [*WHOLE, *MIXED], ids=lambda each: getattr(each, "name", each))
+def test_the_suggestion_is_enough(variant: str | Variant) -> None:
+    with probed(variant) as (box, report, config):
+        expected = truth(box)
+        by_package = read(config)
+        by_bundle = read_manifest(bundle(config), config)
+
+    assert report.exit_code == (2 if report.suggested_config else 0)
+    assert report.requests <= 60
+    assert by_package.failure is None
+    assert records(by_package) == expected
+    assert by_bundle.failure is None
+    assert records(by_bundle) == expected
+
+
+@pytest.mark.parametrize("name", ["default", "extra-fields", "rate-limited", "newest-first", "sparse"])
+def test_an_instance_that_the_connector_reads_anyway_needs_no_suggestion(name: str) -> None:
+    with probed(name) as (_, report, _):
+        assert report.suggested_config == {}
+        assert report.exit_code == 0
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_instance_is_named_and_not_read(name: str) -> None:
+    with probed(name) as (box, report, config):
+        config = merged(config, {"conventions": box.variant.config})
+        outcome = read(config, "companies", "articles")
+
+    assert report.exit_code == 1
+    assert [finding.topic for finding in report.findings if finding.status == "fault"] in (["paging"], ["end of a list"])
+    for stream in ("companies", "articles"):
+        assert outcome.kind_of(stream) == "config_error"
+        assert "conventions.paging" in outcome.message_of(stream)
+
+
+def test_fields_beyond_the_schema_are_named() -> None:
+    with probed("extra-fields") as (_, report, _):
+        assert report.collections["articles"].unknown_fields == ["links", "tenant"]
+
+
+@pytest.mark.parametrize("closed", [["companies"], ["companies", "articles", "company_overviews"]])
+@pytest.mark.parametrize("name", ["per-page", "cursor-modern", "behind-a-gateway"])
+def test_collections_that_are_closed_do_not_matter(name: str, closed: list[str]) -> None:
+    with running(companies=12, conventions=name) as box:
+        typed = box.config(conventions=None)
+        whole = probe(typed)
+        box.deny(*closed)
+        partly = probe(typed)
+
+    assert partly.suggested_config == whole.suggested_config
+    assert {stream for stream, each in partly.collections.items() if each.status == "denied"} == set(closed)
+
+
+def test_a_cap_is_seen() -> None:
+    variant = replace(VARIANTS["capped"], page_cap=10)
+    with probed(variant) as (_, report, _):
+        assert "10 records; more are cut off" in next(each.text for each in report.findings if each.topic == "largest page")
