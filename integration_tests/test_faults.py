@@ -28,7 +28,7 @@ ENDS: dict[str, str] = {
     **dict.fromkeys(["redirect", "redirect-host", "html-200", "text-200", "empty-body", "error-200", "null-200"], CONFIG_ERROR),
     **dict.fromkeys(["null-records", "object-records", "other-envelope", "scalar-records"], CONFIG_ERROR),
     **dict.fromkeys([name for name in FAULTS if name.startswith("message-in-")], CONFIG_ERROR),
-    **dict.fromkeys(["echo-secrets", "ignore-offset", "duplicate-page"], CONFIG_ERROR),
+    **dict.fromkeys(["echo-secrets", "ignore-offset"], CONFIG_ERROR),
     **dict.fromkeys(["ignore-limit", "ignore-updated-since", "overlapping-pages", "short-page", "unordered"], COMPLETE),
     **dict.fromkeys(["null-cursor", "missing-cursor", "malformed-cursor", "future-cursor", "clock-behind"], COMPLETE),
     **dict.fromkeys(["clock-ahead", "one-timestamp", "gzip", "slow-body", "create-between-pages"], COMPLETE),
