@@ -86,7 +86,8 @@ class RecordExtractor(BaseRecordExtractor):
         records = body
         for key in self._path:
             records = records.get(key) if isinstance(records, dict) else None
-        if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
+        # The CDK takes an empty record for the end of the whole read (test_an_empty_record_does_not_end_the_read).
+        if not isinstance(records, list) or not all(record and isinstance(record, dict) for record in records):
             raise config_error(
                 f"{self._stream}: no array of records {self._where()} in the answer, which is {_shape(body)}. Set "
                 "conventions.records_path to the path of the records (empty if the body itself is the array). [unknown-envelope]"
