@@ -37,7 +37,7 @@ def _run_process(argv: list[str]) -> None:
     An error ends it at once: the CDK's threads may wait for a reader that is gone, and would keep the process alive for ever
     (test_a_closed_pipe_ends_the_read).
     """
-    status = 1
+    status, failure = 1, None
     try:
         _run(argv)
         return
@@ -48,9 +48,10 @@ def _run_process(argv: list[str]) -> None:
         # Whoever reads has gone; there is nobody to tell, and the interpreter's own flush would fail as well.
         os._exit(status)
     except BaseException as error:
-        with contextlib.suppress(OSError):
-            sys.excepthook(type(error), error, error.__traceback__)
+        failure = error
     try:
+        if failure:
+            sys.excepthook(type(failure), failure, failure.__traceback__)
         sys.stdout.flush()
     except OSError as unwritable:
         # The message goes to standard output, too: a disk may be full (test_a_full_disk_under_the_output_fails_the_read).
