@@ -97,7 +97,9 @@ class NewestRecord(Around):
     def observe(self, record: Record) -> None:
         value = record.data.get(self._field)
         if not is_usual(value):
-            self._cursor.observe(record)
+            # The CDK's cursor passes over what it cannot read, but fails on an array or an object.
+            if not isinstance(value, (list, dict)):
+                self._cursor.observe(record)
             return
         key = id(record.associated_slice)
         newest = self._newest.get(key)

@@ -206,7 +206,9 @@ def test_the_state_moves_to_the_newest_in_mixed_forms(instance: Instance) -> Non
     assert read(config(), "articles").cursor("articles") == "2026-01-02T03:04:05.123Z"
 
 
-@pytest.mark.parametrize("value", [None, "", "soon", "0000-00-00", "2026-02-30T00:00:00.000Z", True, "-", "20260102T030405Z"])
+@pytest.mark.parametrize(
+    "value", [None, "", "soon", "0000-00-00", "2026-02-30T00:00:00.000Z", True, "-", "20260102T030405Z", [], {"at": 1}]
+)
 def test_a_record_without_a_readable_cursor_is_emitted_each_time_and_moves_no_state(instance: Instance, value: Any) -> None:
     rows = [{"id": 1, "updated_at": value}, {"id": 2}, {"id": 3, "updated_at": moment(3)}]
     instance.always_answers("articles", lambda asked: Answer({"data": [] if "offset" in asked.query else rows}))
