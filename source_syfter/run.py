@@ -57,7 +57,8 @@ def _run_process(argv: list[str]) -> None:
         # The message goes to standard output, too: a disk may be full (test_a_full_disk_under_the_output_fails_the_read).
         with contextlib.suppress(OSError):
             message = f"The output cannot be written: {unwritable.strerror}. Make room for it. [unwritable-output]"
-            print(message, file=sys.stderr, flush=True)
+            # Not `sys.stderr`: where the CDK's buffer could not be written, it still stands in its place.
+            print(message, file=sys.__stderr__, flush=True)
     os._exit(status)
 
 
