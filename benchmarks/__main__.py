@@ -46,6 +46,7 @@ def plan(options: argparse.Namespace) -> Plan:
             (Workload(nine.records * nine.streams, latency=nine.latency, page_size=nine.page_size), [INCREMENTAL], 1),
             (Workload(100_000, latency=0.05), MAIN, 1),
             (Workload(100_000, latency=0.2), MAIN, 1),
+            (Workload(10_000), MAIN, 1),
             (Workload(1_000_000), MAIN, 1),
         ]
     return [step for step in steps if step[0].records * step[0].streams <= options.largest]
@@ -73,7 +74,7 @@ def start_up(folder: Path, host: str, turns: int, note: Progress) -> dict[tuple[
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="some two minutes; writes nothing")
-    parser.add_argument("--turns", type=int, default=3, help="of each program in the workloads without latency (default 3)")
+    parser.add_argument("--turns", type=int, default=3, help="of each program, in the workloads that compare CPU (default 3)")
     parser.add_argument("--largest", type=int, default=1_000_000, help="leave out workloads of more records")
     options = parser.parse_args()
     console = Console(stderr=True)
@@ -85,7 +86,7 @@ def main() -> None:
         folder = Path(place)
         load = [os.getloadavg()[0]]
         server.holds(100, 0.0)
-        starts = start_up(folder, server.host, 1 if options.quick else 5, note)
+        starts = start_up(folder, server.host, 1 if options.quick else options.turns, note)
         for workload, takers, turns in plan(options):
             task = note.add_task(report.title(workload), total=turns * len(takers))
             for _ in range(turns):
@@ -99,10 +100,11 @@ def main() -> None:
                     note.advance(task)
             note.update(task, description=report.title(workload))
             load.append(os.getloadavg()[0])
-    text = report.markdown(results, starts, load)
-    if not options.quick:
-        report.write(text, results)
-    console.print(text, markup=False)
+            text = report.markdown(results, starts, load)
+            # After each workload: whoever stops a long run keeps what it has measured.
+            if not options.quick:
+                report.write(text, results)
+    console.print(text, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

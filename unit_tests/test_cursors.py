@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import pytest
 from airbyte_cdk.sources.connector_state_manager import ConnectorStateManager
 from airbyte_cdk.sources.message import InMemoryMessageRepository
 from airbyte_cdk.sources.streams.concurrent.cursor import ConcurrentCursor, Cursor, CursorField
@@ -16,7 +17,7 @@ from airbyte_cdk.sources.types import Record, StreamSlice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from source_syfter.cursors import NewestRecord
+from source_syfter.cursors import Flow, NewestRecord, Paced
 from source_syfter.spec import manifest
 from source_syfter.timestamps import to_iso
 
@@ -85,3 +86,35 @@ def states(cursor: Cursor, observed: list[tuple[int, Any]]) -> list[dict[str, An
 @given(observed=st.lists(st.tuples(st.integers(0, 1), VALUES), max_size=12))
 def test_the_newest_record_makes_the_state(observed: list[tuple[int, Any]]) -> None:
     assert states(NewestRecord(stock(), "updated_at"), observed) == states(stock(), observed)
+
+
+def test_a_reader_waits_until_what_it_read_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = Flow()
+    cursor = Paced(NewestRecord(stock(), "updated_at"), "articles", flow)
+    slept = []
+
+    def write(seconds: float) -> None:
+        slept.append(seconds)
+        flow.written += 500
+
+    monkeypatch.setattr("source_syfter.cursors.sleep", write)
+    record = Record(data={"updated_at": "2021-01-01T00:00:00.000Z"}, stream_name="articles", associated_slice=SLICES[0])
+    for _ in range(2000):
+        cursor.observe(record)
+    assert not slept
+
+    for _ in range(64):
+        cursor.observe(record)
+    assert len(slept) == 3
+    assert flow.read["articles"] - flow.written <= 1000
+
+
+def test_a_reader_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    flow = Flow(read={"articles": 5000})
+    seconds = iter(range(0, 10_000, 10))
+    monkeypatch.setattr("source_syfter.cursors.monotonic", lambda: next(seconds))
+    monkeypatch.setattr("source_syfter.cursors.sleep", lambda seconds: None)
+
+    flow.wait()
+
+    assert 60 <= next(seconds) < 100

@@ -20,6 +20,7 @@ def main(host: str, limit: str, path: str, mode: str, *streams: str) -> None:
     }
     if mode == "incremental":
         endpoint["incremental"] = {"cursor_path": "updated_at", "initial_value": "2025-01-01T00:00:00.000Z"}
+    resources: list[Any] = [{"name": stream, "endpoint": {"path": stream, **endpoint}} for stream in streams]
     source = rest_api_source(
         {
             "client": {
@@ -28,7 +29,7 @@ def main(host: str, limit: str, path: str, mode: str, *streams: str) -> None:
             },
             # At once, as the connector reads them.
             "resource_defaults": {"primary_key": "id", "write_disposition": "append", "parallelized": len(streams) > 1},
-            "resources": [{"name": stream, "endpoint": {"path": stream, **endpoint}} for stream in streams],
+            "resources": resources,
         },
         # Nested values stay in their record, as with the others.
         max_table_nesting=0,
