@@ -26,7 +26,7 @@ demo: $(VENV)/demo.stamp ## the whole way, on this machine: sandbox -> connector
 	@$(BIN)/python -m demo $(DEMO_ARGS)
 
 test: $(VENV)/dev.stamp $(VENV)/runtime.stamp ## all tests that need no container; TEST_ARGS are handed to pytest
-	@$(PYTEST) -m 'not image and not mysql and not soak and not image_tests' $(TEST_ARGS)
+	@$(PYTEST) -m 'not image and not mysql and not soak and not image_tests and not old_cdk' $(TEST_ARGS)
 
 test-mysql: $(VENV)/dev.stamp .venv-mysql/stamp ## the dbt package and the dlt bridge on a real MariaDB; needs its server installed
 	@SYFTER_DBT_MYSQL=$(CURDIR)/.venv-mysql/bin/dbt $(BIN)/python -m pytest -m mysql $(TEST_ARGS)

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from airbyte_cdk.sources.declarative import concurrent_declarative_source as cdk
 
 from integration_tests.manifests import read_manifest
 from sandbox import COLLECTIONS, VARIANTS, Sandbox, Variant, canonical, running
@@ -19,6 +18,8 @@ from source_syfter.bundle import bundle
 from source_syfter.probe import Report, probe
 from unit_tests.clocks import Clock, wind_up
 from unit_tests.reading import Outcome, read
+
+pytestmark = pytest.mark.usefixtures("schema_read_once")
 
 BROKEN = [name for name, variant in VARIANTS.items() if variant.broken]
 WHOLE = [name for name, variant in VARIANTS.items() if not variant.broken]
@@ -33,15 +34,6 @@ MIXED = [
         "mixed-whole", "", paging="none", has_total=False, strict=True, updated_since_parameter="", timestamp_format="epoch_ms"
     ),
 ]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _schema_read_once() -> Iterator[None]:
-    """The framework parses its own schema for each source, which takes longer than the read."""
-    schema = cdk.get_declarative_component_schema()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cdk, "get_declarative_component_schema", lambda: schema)
-        yield
 
 
 @pytest.fixture(autouse=True)

@@ -119,6 +119,9 @@ def test_the_text_is_plain_yaml() -> None:
 
 
 def test_spec_is_the_packages() -> None:
+    alone = ConcurrentDeclarativeSource(source_config=bundle(), config={}, catalog=None, state=None)
+
+    assert alone.spec(LOGGER) == SourceSyfter().spec(LOGGER)
     assert bundle()["spec"] == manifest()["spec"]
 
 
