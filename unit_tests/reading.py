@@ -170,7 +170,11 @@ def read(
     return Outcome(messages, failure, written.getvalue())
 
 
-def check(config: Mapping[str, Any]) -> tuple[bool, str]:
-    """Whether a check of `config` succeeds, and what it says."""
-    status = SourceSyfter(config=config).check(LOGGER, config)
+def check(config: Mapping[str, Any], *streams: str) -> tuple[bool, str]:
+    """Whether a check of `config` succeeds, and what it says. `streams`: those that the source has; none named: all nine."""
+    wanted = WANTED.set(streams)
+    try:
+        status = SourceSyfter(config=config).check(LOGGER, config)
+    finally:
+        WANTED.reset(wanted)
     return status.status.value == "SUCCEEDED", status.message or ""

@@ -199,10 +199,11 @@ def test_a_fresh_token_that_is_refused_ends_the_stream(instance: Instance, clock
 )
 def test_a_token_url_that_refuses_is_a_config_error(instance: Instance, answer: Answer, words: list[str]) -> None:
     instance.always_answers("token", answer)
+    streams = ["companies", "articles"]
 
-    outcome = read(config(credentials=oauth()))
+    outcome = read(config(credentials=oauth()), *streams)
 
-    for stream in STREAMS:
+    for stream in streams:
         assert outcome.kind_of(stream) == "config_error"
         assert all(word in outcome.message_of(stream) for word in words), outcome.message_of(stream)
     assert {asked.url for asked in instance.asked} == {TOKEN_URL}, "the secret goes nowhere else"

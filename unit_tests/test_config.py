@@ -137,7 +137,7 @@ def test_a_form_with_every_optional_field_null_reads_as_by_default() -> None:
 @pytest.mark.parametrize("path", [path for path, field in fields(SPEC) if not optional(path)], ids=named)
 @pytest.mark.parametrize("empty", [None, "", "  "])
 def test_a_required_field_that_is_empty_is_named(path: tuple[Any, ...], empty: Any) -> None:
-    succeeded, message = check(put(base(path), path, empty))
+    succeeded, message = check(put(base(path), path, empty), "articles")
 
     assert not succeeded
     assert path[-1] in message
@@ -294,7 +294,7 @@ def test_braces_in_an_address_are_no_template(instance: Instance) -> None:
 def test_a_wrong_value_is_refused_with_the_name_of_its_field(overrides: Json, words: list[str]) -> None:
     given = {key: value for key, value in config(**overrides).items() if value is not None}
 
-    succeeded, message = check(given)
+    succeeded, message = check(given, "articles")
     failure = read(given, "articles").failure
 
     assert not succeeded
@@ -306,7 +306,7 @@ def test_a_wrong_value_is_refused_with_the_name_of_its_field(overrides: Json, wo
 
 @pytest.mark.parametrize("given", [[], None])
 def test_a_config_that_is_no_object_is_refused(given: Any) -> None:
-    assert check(given)[0] is False
+    assert check(given, "articles")[0] is False
 
 
 def test_unknown_keys_do_no_harm(instance: Instance) -> None:

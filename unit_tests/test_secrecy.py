@@ -54,7 +54,7 @@ def test_a_server_that_repeats_the_secret_does_not_give_it_away(
     instance.always_answers("token" if where == "token" else "articles", echo)
 
     outcome = read(config(credentials=credentials), "articles", log_level=logging.DEBUG)
-    _, said = check(config(credentials=credentials))
+    _, said = check(config(credentials=credentials), "articles")
 
     printed = capsys.readouterr()
     for form in disguises(credentials):
@@ -120,7 +120,7 @@ def test_a_message_keeps_its_words() -> None:
     ],
 )
 def test_what_is_said_about_a_wrong_config_does_not_hold_a_secret(wrong: dict[str, Any]) -> None:
-    succeeded, message = check({"credentials": {"auth_type": "api_key", "api_key": "sk-hidden-77"}, **wrong})
+    succeeded, message = check({"credentials": {"auth_type": "api_key", "api_key": "sk-hidden-77"}, **wrong}, "articles")
 
     assert not succeeded
     assert "sk-hidden" not in message
