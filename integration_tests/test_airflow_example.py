@@ -15,6 +15,9 @@ import pytest
 
 from integration_tests.dbt_warehouses import ROOT, Project, missing
 
+# dbt and dlt take seconds to start, and minutes on a machine that is busy.
+pytestmark = pytest.mark.timeout(900)
+
 AIRFLOW = Path(os.environ.get("SYFTER_AIRFLOW_PYTHON", ROOT / ".venv-airflow/bin/python"))
 
 CONNECTION = "6a1ab1be-0000-4000-8000-000000000001"

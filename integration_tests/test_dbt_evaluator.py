@@ -16,6 +16,9 @@ import yaml
 
 from integration_tests.dbt_warehouses import Project
 
+# dbt and dlt take seconds to start, and minutes on a machine that is busy.
+pytestmark = pytest.mark.timeout(900)
+
 CHECKOUTS = {"dbt_project_evaluator": "DBT_PROJECT_EVALUATOR", "dbt_utils": "DBT_UTILS"}
 SETTINGS = {
     # All marts of a source package carry the source's name, not fct_ or dim_.

@@ -17,6 +17,9 @@ import pytest
 from integration_tests.dbt_warehouses import ROOT, Server, mariadb
 from sandbox import COLLECTIONS, Sandbox, running
 
+# dbt and dlt take seconds to start, and minutes on a machine that is busy.
+pytestmark = pytest.mark.timeout(900)
+
 
 @pytest.fixture
 def box() -> Iterator[Sandbox]:
