@@ -5,9 +5,11 @@ Each variant of the sandbox stands for an instance that differs from what the co
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ import pytest
 from integration_tests.manifests import read_manifest
 from sandbox import COLLECTIONS, VARIANTS, Sandbox, Variant, canonical, running
 from source_syfter.bundle import bundle
-from source_syfter.probe import Report, probe
+from source_syfter.probe import Report, main, probe
 from unit_tests.clocks import Clock, wind_up
 from unit_tests.reading import Outcome, read
 
@@ -126,3 +128,19 @@ def test_a_cap_is_seen() -> None:
     variant = replace(VARIANTS["capped"], page_cap=10)
     with probed(variant) as (_, report, _):
         assert "10 records; more are cut off" in next(each.text for each in report.findings if each.topic == "largest page")
+
+
+def test_the_page_shows_what_the_probe_prints(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """docs/connecting.md, step 2."""
+    monkeypatch.setenv("COLUMNS", "104")
+    with running(conventions="document-store") as box:
+        box.deny("custom_property_values")
+        path = tmp_path / "config.json"
+        path.write_text(json.dumps(box.config(conventions=None)), encoding="utf-8")
+        assert main(["--config", str(path)]) == 2
+        printed = capsys.readouterr().out.replace(box.url, "http://127.0.0.1:8899")
+
+    page = (Path(__file__).parents[1] / "docs" / "connecting.md").read_text(encoding="utf-8")
+    assert "\n".join(line.rstrip() for line in printed.splitlines()).strip() in page
