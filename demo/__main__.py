@@ -52,6 +52,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--streams", help="with --config: only these, separated by commas")
     parser.add_argument("--database", type=Path, help="the DuckDB file (default demo/output/warehouse.duckdb)")
     parser.add_argument("--output", type=Path, default=ROOT / "demo" / "output", help="folder for all that is written")
+    parser.add_argument("--raw", action="store_true", help="leave out the transformation")
     parser.add_argument("--sql", help="run a query on the database and show the result")
     options = parser.parse_args(arguments)
     options.output = options.output.resolve()
@@ -169,6 +170,8 @@ def overview(
 
 def answers_from(screen: Screen, options: argparse.Namespace) -> None:
     """The transformation step: which source to believe, for every figure; one company as an example, all in a report."""
+    if options.raw:
+        return
     with screen.phase("dbt build") as phase:
         phase.result = answers.build(options.database, options.output / "dbt", phase.show)
     if "company_financials" not in tables(options.database):
