@@ -196,6 +196,7 @@ def old(frameworks: Mapping[str, str], manifest: Json, folder: Path) -> list[str
 
 
 @pytest.mark.old_cdk
+@pytest.mark.timeout(900)  # the first of them makes the environments
 @pytest.mark.parametrize("name", KINDS)
 def test_runs_on_the_framework_that_it_names(name: str, frameworks: dict[str, str], tmp_path: Path) -> None:
     with running(companies=8, conventions=VARIANTS[name]) as box:
@@ -216,6 +217,7 @@ def test_runs_on_the_framework_that_it_names(name: str, frameworks: dict[str, st
 
 
 @pytest.mark.old_cdk
+@pytest.mark.timeout(900)  # the first of them makes the environments
 def test_spec_check_and_catalog_on_the_framework_that_it_names(frameworks: dict[str, str], tmp_path: Path) -> None:
     with running(companies=4) as box:
         config = box.config()
@@ -238,6 +240,7 @@ def test_spec_check_and_catalog_on_the_framework_that_it_names(frameworks: dict[
 
 
 @pytest.mark.old_cdk
+@pytest.mark.timeout(900)  # the first of them makes the environments
 @pytest.mark.parametrize("auth", [auth for auth in AUTH_TYPES if auth != "api_key"])
 def test_every_scheme_on_the_framework_that_it_names(auth: str, frameworks: dict[str, str], tmp_path: Path) -> None:
     with running(companies=3) as box:
@@ -248,6 +251,7 @@ def test_every_scheme_on_the_framework_that_it_names(auth: str, frameworks: dict
 
 
 @pytest.mark.old_cdk
+@pytest.mark.timeout(900)  # the first of them makes the environments
 def test_refusals_on_the_framework_that_it_names(frameworks: dict[str, str], tmp_path: Path) -> None:
     with running(companies=3) as box:
         box.deny("articles")

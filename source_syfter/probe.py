@@ -29,8 +29,9 @@ from source_syfter.timestamps import parse
 
 # No probe sends more requests than this; most need fewer than thirty.
 BOUND = 80
-# Seconds that a probe waits where the instance asks it to.
+# Seconds that a probe waits where the instance asks it to, and that it takes in all.
 _LONGEST_WAIT = 30.0
+_LONGEST_PROBE = 300.0
 
 # Records asked for where a few will do: enough to see a page move by one and by two.
 _FEW = 3
@@ -180,6 +181,7 @@ class Client:
         self._config["impatient"] = True
         self._on_request = on_request
         self._session = requests.Session()
+        self._end = time.monotonic() + _LONGEST_PROBE
         self.count = 0
         self.limits: set[str] = set()
         self.sign({})
@@ -210,6 +212,8 @@ class Client:
     def _send(self, path: str, parameters: Mapping[str, Any], last: bool) -> Optional[requests.Response]:
         if self.count >= BOUND:
             raise StopError(f"The probe stopped after {BOUND} requests, its bound. What it found until then is listed.")
+        if time.monotonic() > self._end:
+            raise StopError(f"The instance is slow: the probe stopped after {_LONGEST_PROBE:.0f} seconds. Try again later.")
         self.count += 1
         self._on_request(self.count, path)
         url = f"{self._config['host']}/{quote(path, safe='/%~')}"

@@ -170,6 +170,19 @@ def test_long_waits_are_not_waited_for(instance: Instance, waits: list[float]) -
     assert "429" in text(report, "connection")
 
 
+def test_a_slow_instance_ends_the_probe(instance: Instance) -> None:
+    def slowly(asked: Asked) -> None:
+        module.time.sleep(40)
+
+    instance.always_answers(None, slowly)
+
+    report = probe(config())
+
+    assert len(instance.asked) == 8
+    assert "is slow" in report.findings[-1].text
+    assert report.exit_code == 1
+
+
 # --- collections ------------------------------------------------------------------------------------------------------------
 
 
