@@ -269,6 +269,8 @@ def broken(tmp_path_factory: pytest.TempPathFactory, built: tuple[Project, Outco
     return project
 
 
+# Minutes on two cores: in `make soak`.
+@pytest.mark.soak
 @pytest.mark.parametrize("number", [pytest.param(number, id=b[0].replace(" ", "-")) for number, b in enumerate(BREAKS)])
 def test_a_broken_rule_fails_the_case_that_names_it(broken: Project, number: int) -> None:
     case = BREAKS[number][4]

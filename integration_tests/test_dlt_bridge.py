@@ -18,7 +18,8 @@ from integration_tests.dbt_warehouses import ROOT, Server, mariadb
 from sandbox import COLLECTIONS, Sandbox, running
 
 # dbt and dlt take seconds to start, and minutes on a machine that is busy.
-pytestmark = pytest.mark.timeout(900)
+# Minutes on two cores: in `make soak`.
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

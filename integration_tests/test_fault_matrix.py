@@ -33,6 +33,9 @@ from integration_tests.disturbed import (
 from sandbox import FAULTS, Sandbox, running
 from unit_tests.reading import Outcome, check
 
+# Minutes on two cores: in `make soak`.
+pytestmark = pytest.mark.soak
+
 COMPLETE = "complete"
 TRANSIENT = {"server-error", "rate-limited", "long-wait", "no-answer", "connection-lost"}
 # Words of which each message holds one: what to do about it.

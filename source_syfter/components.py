@@ -40,7 +40,7 @@ LONGEST_WAIT = 600.0
 LONGEST_BACKOFF = 60.0
 LONGEST_DATED_WAIT = 60.0
 
-# Pages in a row that may have come before: a record that changes enters the list of changes, and what follows moves on by one.
+# How often the rest of a list may come again: a record that changes enters the list of changes, and what follows moves on by one.
 _REPEATS = 2
 
 
@@ -58,8 +58,8 @@ class RecordExtractor(BaseRecordExtractor):
 
     `records_path`: dotted path to the array of records; empty: the body is the array. `id_field`: the record's key.
     Raises a config error for a body that is not JSON, a path that does not lead to an array of objects, and for pages that
-    came before: a server that ignores the paging parameter would be read for ever. A page may come again when others write
-    to the collection, so only the third in a row counts (test_nothing_that_changes_during_a_read_is_missing_after_the_next).
+    came before: a server that ignores the paging parameter would be read for ever. The rest of a list, shorter than a page,
+    may come again when others write to the collection, so only the third in a row counts there.
     """
 
     config: Config
@@ -68,6 +68,7 @@ class RecordExtractor(BaseRecordExtractor):
     id_field: str = "id"
     _seen: set[bytes] = field(init=False, repr=False, default_factory=set)
     _repeated: int = field(init=False, repr=False, default=0)
+    _largest: int = field(init=False, repr=False, default=0)
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self._stream = str(parameters.get("name", "records"))
@@ -106,7 +107,9 @@ class RecordExtractor(BaseRecordExtractor):
         # Records without the key are compared as a whole: a wrong `id_field` must not look like a repeated page.
         digest = hashlib.blake2b(orjson.dumps(records if None in ids else ids), digest_size=16).digest()
         self._repeated = self._repeated + 1 if digest in self._seen else 0
-        if self._repeated > _REPEATS:
+        self._largest = max(self._largest, len(records))
+        # In place of a whole page it hides another one, which would be lost.
+        if self._repeated > (_REPEATS if len(records) < self._largest else 0):
             raise config_error(
                 f"{self._stream}: the instance gives the same page of {len(records)} records again and again, so it ignores the "
                 "paging parameter or repeats its last page. Set conventions.paging (and the parameter's name) to how this "
