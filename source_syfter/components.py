@@ -28,7 +28,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_syfter.diagnosis import NO_ANSWER, config_error, explain, own_words
 from source_syfter.notes import notes_of
-from source_syfter.timestamps import EPOCH, epoch_ms_to_iso, http_date, is_usual, now, parse, to_iso
+from source_syfter.timestamps import EPOCH, epoch_ms_to_iso, is_usual, now, parse, to_iso
 
 # What one component leaves on a response (or exception) for the next: it is handled by one thread from end to end.
 _PAGE = "_syfter_page"
@@ -38,7 +38,6 @@ _REFRESHED = "_syfter_refreshed"
 # Seconds; the contract of `Backoff`.
 LONGEST_WAIT = 600.0
 LONGEST_BACKOFF = 60.0
-LONGEST_DATED_WAIT = 60.0
 
 # How often the rest of a list may come again: a record that changes enters the list of changes, and what follows moves on by one.
 _REPEATS = 2
@@ -186,8 +185,19 @@ class UpdatedSince(RecordFilter):
                     yield record
 
 
+class _Strategy(PaginationStrategy):
+    """Sends nothing on the first page; the page size is a query parameter of every request."""
+
+    @property
+    def initial_token(self) -> Optional[Any]:
+        return None
+
+    def get_page_size(self) -> Optional[int]:
+        return None
+
+
 @dataclass
-class OffsetUntilEmpty(PaginationStrategy):
+class OffsetUntilEmpty(_Strategy):
     """Counts records until a page is empty.
 
     A read of changes (`updated_since` sent) that fits on its first page ends there if `total` says that this is all: a run
@@ -197,10 +207,6 @@ class OffsetUntilEmpty(PaginationStrategy):
     config: Config
     parameters: InitVar[Mapping[str, Any]]
     since_parameter: str = "updated_since"
-
-    @property
-    def initial_token(self) -> Optional[Any]:
-        return None
 
     def next_page_token(
         self,
@@ -225,12 +231,9 @@ class OffsetUntilEmpty(PaginationStrategy):
         asked_for_changes = bool(self.since_parameter) and f"{self.since_parameter}=" in query
         return asked_for_changes and type(total) is int and total == count < int(self.config.get("page_size") or 100)
 
-    def get_page_size(self) -> Optional[int]:
-        return None
-
 
 @dataclass
-class NextToken(PaginationStrategy):
+class NextToken(_Strategy):
     """Follows the token at `token_path` (dotted) of the body until it is absent, null or empty. Tokens stay as sent."""
 
     config: Config
@@ -239,10 +242,6 @@ class NextToken(PaginationStrategy):
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self._stream = str(parameters.get("name", "records"))
-
-    @property
-    def initial_token(self) -> Optional[Any]:
-        return None
 
     def next_page_token(
         self,
@@ -265,9 +264,6 @@ class NextToken(PaginationStrategy):
                 "conventions.cursor_parameter to how this instance pages, or another conventions.paging. [repeated-page]"
             )
         return str(token)
-
-    def get_page_size(self) -> Optional[int]:
-        return None
 
 
 @dataclass
@@ -353,9 +349,9 @@ class Backoff(BackoffStrategy):
     """How long to wait before a request is tried again, in seconds.
 
     What the server says counts up to ten minutes: `Retry-After` in seconds, then `X-RateLimit-Reset` or `RateLimit-Reset` in
-    seconds or, above 10^9, as an instant. A longer wait fails as transient. A date in `Retry-After` counts up to a minute.
-    Zero, negative, past and unreadable values count as nothing said: then the wait doubles from two seconds to a minute,
-    with jitter. Raises the error that `ErrorHandler` found when the tries for its condition are used up.
+    seconds or, above 10^9, as an instant. A longer wait fails as transient. Dates, zero, negative, past and unreadable values
+    count as nothing said: then the wait doubles from two seconds to a minute, with jitter. Raises the error that
+    `ErrorHandler` found when the tries for its condition are used up.
     """
 
     config: Config
@@ -415,12 +411,9 @@ def told_wait(response: requests.Response) -> Optional[float]:
     headers = response.headers
     retry_after = headers.get("Retry-After")
     if retry_after:
+        # A date would have to be read by the server's clock; the back-off passes it soon enough.
         seconds = _seconds(retry_after)
-        if seconds is None:
-            until = http_date(retry_after)
-            seconds = (until - now()).total_seconds() if until else 0.0
-            seconds = seconds if seconds <= LONGEST_DATED_WAIT else 0.0
-        return seconds if seconds > 0 else None
+        return seconds if seconds is not None and seconds > 0 else None
     for name in ("X-RateLimit-Reset", "RateLimit-Reset") if response.status_code == 429 else ():
         seconds = _seconds(headers.get(name) or "")
         if seconds is not None:

@@ -62,10 +62,6 @@ def test_retry_after_goes_before_the_reset_header() -> None:
     assert wait(Retry_After=5, X_RateLimit_Reset=60, RateLimit_Reset=90) == 5
 
 
-def test_a_date_that_is_near_is_waited_for() -> None:
-    assert wait(Retry_After=in_seconds(20)) >= 10
-
-
 @pytest.mark.parametrize(
     "headers",
     [
@@ -77,6 +73,7 @@ def test_a_date_that_is_near_is_waited_for() -> None:
         pytest.param({"Retry_After": "inf"}, id="without end"),
         pytest.param({"Retry_After": ""}, id="empty"),
         pytest.param({"Retry_After": in_seconds(-60)}, id="past date"),
+        pytest.param({"Retry_After": in_seconds(90)}, id="near date"),
         pytest.param({"Retry_After": in_seconds(86400)}, id="far date"),
         pytest.param({"Retry_After": "Sun, 99 Feb 2026 25:61:00 GMT"}, id="no date"),
         pytest.param({"X_RateLimit_Reset": 0}, id="reset zero"),
