@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -117,3 +119,9 @@ def test_help_lists_the_commands(arguments: list[str], capsys: pytest.CaptureFix
 
     printed: Any = capsys.readouterr().out
     assert all(command in printed for command in ("spec", "check", "discover", "read"))
+
+
+def test_the_package_runs_as_a_module(capsys: pytest.CaptureFixture[str]) -> None:
+    ran = subprocess.run([sys.executable, "-m", "source_syfter", "spec"], capture_output=True, text=True, check=True)
+    print_spec()
+    assert ran.stdout == capsys.readouterr().out
