@@ -41,6 +41,8 @@ LONGEST_BACKOFF = 60.0
 
 # How often the rest of a list may come again: a record that changes enters the list of changes, and what follows moves on by one.
 _REPEATS = 2
+# How many empty pages in a row may hand on a token: an instance that filters after paging may have some.
+_EMPTY_PAGES = 1000
 
 
 @dataclass
@@ -234,7 +236,10 @@ class OffsetUntilEmpty(_Strategy):
 
 @dataclass
 class NextToken(_Strategy):
-    """Follows the token at `token_path` (dotted) of the body until it is absent, null or empty. Tokens stay as sent."""
+    """Follows the token at `token_path` (dotted) of the body until it is absent, null or empty. Tokens stay as sent.
+
+    Raises a config error for a token that leads nowhere: the same again, none that can be sent, or to empty pages only.
+    """
 
     config: Config
     parameters: InitVar[Mapping[str, Any]]
@@ -242,6 +247,7 @@ class NextToken(_Strategy):
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self._stream = str(parameters.get("name", "records"))
+        self._empty = 0
 
     def next_page_token(
         self,
@@ -253,12 +259,13 @@ class NextToken(_Strategy):
         stream_slice: Optional[StreamSlice] = None,
     ) -> Optional[Any]:
         page: Optional[Page] = getattr(response, _PAGE, None)
+        self._empty = 0 if page and page.count else self._empty + 1
         token = page.body if page else None
         for key in self.token_path.split("."):
             token = token.get(key) if isinstance(token, dict) else None
         if token is None or token == "" or token is False:
             return None
-        if token == last_page_token_value or isinstance(token, (dict, list)):
+        if token == last_page_token_value or isinstance(token, (dict, list)) or self._empty > _EMPTY_PAGES:
             raise config_error(
                 f'{self._stream}: the token at "{self.token_path}" does not lead to a next page. Set conventions.cursor_path and '
                 "conventions.cursor_parameter to how this instance pages, or another conventions.paging. [repeated-page]"

@@ -182,6 +182,19 @@ def test_an_empty_page_with_a_token_does_not_end_a_list_by_cursor(instance: Inst
     assert read(config(conventions={"paging": "cursor"}), "articles").ids("articles") == ids(2)
 
 
+def test_tokens_that_lead_to_empty_pages_for_ever_end_the_stream(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("source_syfter.components._EMPTY_PAGES", 20)
+    instance.always_answers(
+        "articles", lambda asked: Answer({"data": [], **({"next_cursor": f"t{asked.number}"} if asked.number < 50 else {})})
+    )
+
+    outcome = read(config(conventions={"paging": "cursor"}), "articles")
+
+    assert outcome.kind_of("articles") == "config_error"
+    assert "conventions.cursor_path" in outcome.message_of("articles")
+    assert len(instance.queries("articles")) == 21
+
+
 @pytest.mark.parametrize("first", [0, 1])
 def test_pages_are_counted_from_the_first(instance: Instance, first: int) -> None:
     def numbered(asked: Asked) -> Answer:
