@@ -30,7 +30,8 @@ ADAPTERS = [
     pytest.param("mariadb", id="mariadb", marks=pytest.mark.mysql),
 ]
 SERVERS = {"duckdb": lambda: nullcontext(None), "postgres": postgres, "mariadb": mariadb}
-SEEDS = [0, 1, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(2, 20))]
+# One data set each in every run, ten seconds apiece; the others in `make soak`.
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(1, 20))]
 COMPARED = "company_financials_as_expected company_overviews_as_expected company_employees_as_expected "
 COMPARED += "unresolved_as_expected ignored_records_as_expected"
 
@@ -76,7 +77,8 @@ def test_every_case_gives_the_specified_row(everywhere: tuple[Project, Outcome])
     _, outcome = everywhere
     assert outcome.ok, outcome.output
     assert outcome.failed() == []
-    assert {"cases_give_the_specified_rows", "cases_give_the_specified_lists"} <= set(outcome.results)
+    held = {"cases_give_the_specified_rows", "cases_give_the_specified_lists", "cases_leave_open_what_is_specified"}
+    assert held <= set(outcome.results)
     assert len(outcome.results) == found_counts(outcome.output)["tests"] >= 90
 
 
@@ -291,6 +293,7 @@ def test_every_case_is_named_explained_and_specified() -> None:
     empty = {"table_without_rules_resolves_nothing", "list_without_a_rule_is_empty"}
     expected = {row["case_name"] for seed in ("case_expected_rows", "case_expected_lists") for row in project.rows(seed)}
     assert expected == set(names) - empty
+    assert {row["case_name"] for row in project.rows("case_expected_unresolved")} <= set(names)
 
 
 # --- what a dbt user expects ----------------------------------------------------------------------------------------------
@@ -366,6 +369,8 @@ def test_a_deselected_column_is_null(on_duckdb: Project) -> None:
         database.execute("alter table syfter_it.raw_articles drop column body")
         database.execute("alter table syfter_it.raw_company_financials drop column profit")
         database.execute("alter table syfter_it.raw_companies drop column updated_at")
+        for loaded in ("_airbyte_extracted_at", "_airbyte_raw_id", "_airbyte_meta"):  # another loader's tables have none of these
+            database.execute(f"alter table syfter_it.raw_company_financials drop column {loaded}")
     outcome = on_duckdb.dbt("run --select +syfter__articles +syfter__companies")
     assert outcome.ok, outcome.output
     assert select(on_duckdb, "select count(body), count(*) from syfter_it.syfter__articles") == [(0, 5)]

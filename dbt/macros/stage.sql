@@ -23,19 +23,22 @@ where nothing = 0
         {%- do types.update({column.name | lower: column.data_type}) -%}
     {%- endfor -%}
 {%- endif %}
+{#- What the loader adds says which of two versions came last. Another loader may not have it. -#}
+{%- set loaded = ['_airbyte_extracted_at', '_airbyte_raw_id'] | select('in', types or ['_airbyte_extracted_at', '_airbyte_raw_id']) | list %}
 with records as (
 
     select
-        cast(id as {{ syfter.type_of('integer') }}) as {{ key }},
-        {%- for column, kind in columns.items() %}
+        cast(id as {{ syfter.type_of('integer') }}) as {{ key }}
+        {%- for column, kind in columns.items() %},
         {%- if types and column not in types %}
-        cast(null as {{ syfter.type_of(kind) }}) as {{ column }},
+        cast(null as {{ syfter.type_of(kind) }}) as {{ column }}
         {%- else %}
-        {{ syfter.read_column(column, kind, types.get(column, '')) }} as {{ column }},
+        {{ syfter.read_column(column, kind, types.get(column, '')) }} as {{ column }}
         {%- endif %}
         {%- endfor %}
-        _airbyte_extracted_at as extracted_at,
-        _airbyte_raw_id as raw_id
+        {%- for column in loaded %},
+        {{ column }}
+        {%- endfor %}
     from {{ relation }}
     where id is not null
 
@@ -47,7 +50,7 @@ versions as (
         records.*,
         row_number() over (
             partition by {{ key }}
-            order by {{ syfter.latest_first('updated_at') }}, extracted_at desc, raw_id desc
+            order by {{ syfter.latest_first('updated_at') }}{% for column in loaded %}, {{ column }} desc{% endfor %}
         ) as version_number
     from records
 

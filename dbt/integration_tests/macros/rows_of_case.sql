@@ -1,8 +1,15 @@
-{#- The names of all cases of one kind. -#}
+{#- The names of all cases of one kind; of those that say what stays unresolved. -#}
 {% macro cases(kind) %}
+    {{- return(case_names(ref('prioritisation_cases') ~ " where kind = '" ~ kind ~ "'")) -}}
+{% endmacro %}
+
+{% macro cases_left_open() %}
+    {{- return(case_names(ref('case_expected_unresolved'))) -}}
+{% endmacro %}
+
+{% macro case_names(of) %}
     {%- if execute -%}
-        {%- set found = run_query("select case_name from " ~ ref('prioritisation_cases') ~ " where kind = '" ~ kind ~ "' order by case_name") -%}
-        {{- return(found.columns[0].values() | list) -}}
+        {{- return(run_query("select distinct case_name from " ~ of ~ " order by case_name").columns[0].values() | list) -}}
     {%- else -%}
         {{- return(['none_yet']) -}}
     {%- endif -%}
