@@ -192,7 +192,7 @@ class Project:
         leave_out = shutil.ignore_patterns("target", "logs", "dbt_packages", "*.duckdb*", "package-lock.yml", ".user.yml")
         shutil.copytree(PACKAGE, folder / "dbt", ignore=leave_out)
         project = cls(folder / "dbt/integration_tests", adapter, server)
-        # What `dbt deps` makes of a local package, without the seconds that it takes; test_dbt_newcomer.py runs it for real.
+        # What `dbt deps` makes of a local package, without the seconds that it takes; test_demo.py runs it for real.
         (project.folder / "dbt_packages").mkdir()
         (project.folder / "dbt_packages/syfter").symlink_to("../..")
         return project

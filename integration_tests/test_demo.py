@@ -3,9 +3,12 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -14,6 +17,7 @@ import pytest
 from demo import report
 from demo.__main__ import main
 from demo.answers import Company
+from integration_tests.dbt_oracle import FINANCIALS, OVERVIEWS, Oracle
 from sandbox import COLLECTIONS, running
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,6 +29,11 @@ def demo(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "HOME": str(home), "COLUMNS": "120"}
     command = [sys.executable, "-m", "demo", "--output", str(folder / "output"), *options]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900)
+
+
+def comparable(row: dict[str, object]) -> str:
+    """A row as text, whatever type a number has."""
+    return str([f"{float(value):.6f}" if isinstance(value, (int, float, Decimal)) else value for value in row.values()])
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +85,70 @@ class TestDemo:
                 where = [int(amount.replace(",", "")), currency]
                 marts = "FROM syfter_marts.syfter__company_financials WHERE round(revenue) = ? AND revenue_currency = ?"
                 assert database.execute(marts, where).fetchall()
+
+    def test_every_figure_is_the_one_that_the_contract_chooses(
+        self, finished: subprocess.CompletedProcess[str], folder: Path
+    ) -> None:
+        """What dbt made of what the connector read, against a second implementation fed with the instance's own records."""
+        with running(companies=20) as box:
+            box.apply_day()
+            oracle = Oracle({name: list(box.truth(name)) for name in COLLECTIONS})
+        with duckdb.connect(str(folder / "output" / "warehouse.duckdb"), read_only=True) as database:
+
+            def rows(mart: str, columns: list[str]) -> list[dict[str, object]]:
+                found = database.execute(f"SELECT {', '.join(columns)} FROM syfter_marts.{mart}").fetchall()
+                return [dict(zip(columns, row, strict=True)) for row in found]
+
+            parts = ("", "_source", "_currency")
+            figures = rows("syfter__company_financials", ["company_id", "year", *(f + p for f in FINANCIALS for p in parts)])
+            facts = rows("syfter__company_overviews", ["company_id", *(f + p for f in OVERVIEWS for p in parts[:2])])
+            people = rows("syfter__company_employees", ["company_employee_id", "company_id", "source"])
+        for made, resolved in [
+            (figures, oracle.resolved("company_financials", carried=("currency",))),
+            (facts, oracle.resolved("company_overviews")),
+            (people, oracle.listed("company_employees")),
+        ]:
+            assert len(made) > 15
+            wanted = [{column: row.get(column) for column in made[0]} for row in resolved]
+            assert sorted(map(comparable, made)) == sorted(map(comparable, wanted))
+
+    def test_a_newcomer_adds_the_dbt_package_by_its_readme(
+        self, finished: subprocess.CompletedProcess[str], folder: Path, tmp_path: Path
+    ) -> None:
+        """An empty folder, the file that the demo made, and the words of dbt/README.md; without a network."""
+        readme = (ROOT / "dbt/README.md").read_text()
+        packages, variables, _ = re.findall(r"```yaml\n(.*?)```", readme, flags=re.DOTALL)
+        [own_table] = re.findall(r"```sql\n(.*?)```", readme, flags=re.DOTALL)
+        (tmp_path / "airbyte-source-syfter").symlink_to(ROOT)
+        database = shutil.copy(folder / "output/warehouse.duckdb", tmp_path)
+        with duckdb.connect(str(database)) as connection:
+            connection.execute("DROP SCHEMA syfter_marts CASCADE")
+            rule = "(9001, 'company_deals', '*', 'crm', 1)"
+            connection.execute(
+                f"INSERT INTO syfter.datasource_priorities (id, table_name, column_name, source, priority) VALUES {rule}"
+            )
+        project = tmp_path / "analytics"
+        for name, text in {
+            "packages.yml": textwrap.dedent(packages),
+            "dbt_project.yml": "name: analytics\nprofile: analytics\n" + textwrap.dedent(variables),
+            "profiles.yml": "analytics: {target: dev, outputs: {dev: {type: duckdb, path: ../warehouse.duckdb, schema: marts}}}",
+            "seeds/stg_company_deals.csv": "deal_id,company_id,year,source,amount,currency,updated_at\n"
+            "1,1,2024,web,5,EUR,2026-01-01 00:00:00\n2,1,2024,crm,7,GBP,2026-01-01 00:00:00\n",
+            "models/company_deals.sql": own_table,
+        }.items():
+            (project / name).parent.mkdir(parents=True, exist_ok=True)
+            (project / name).write_text(text)
+        nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
+        environment = {**os.environ, **nowhere, "DO_NOT_TRACK": "1", "DBT_PROFILES_DIR": str(project)}
+        for command in ("deps", "build --select package:syfter", "build --select package:analytics", "docs generate"):
+            dbt = [Path(sys.executable).with_name("dbt"), *command.split()]
+            done = subprocess.run(dbt, cwd=project, env=environment, capture_output=True, text=True, timeout=300)
+            assert done.returncode == 0, done.stdout
+        assert (project / "target/catalog.json").exists()
+        with duckdb.connect(str(database), read_only=True) as connection:
+            assert connection.execute("SELECT count(*) > 50 FROM marts.syfter__company_financials").fetchone() == (True,)
+            deals = "SELECT year, amount, amount_source, amount_currency FROM marts.company_deals"
+            assert connection.execute(deals).fetchall() == [(2024, 7, "crm", "GBP")]
 
     def test_the_report_stands_alone(self, finished: subprocess.CompletedProcess[str], folder: Path) -> None:
         page = (folder / "output" / "report.html").read_text()

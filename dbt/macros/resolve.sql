@@ -214,11 +214,13 @@ from (
         select * from {{ relation }} as raw_rows where company_id is not null and source is not null
         {%- endif %}
     ) as standing_rows
-    left join {{ candidates }} as candidate_sources
-        on standing_rows.company_id = candidate_sources.company_id
-        and standing_rows.source = candidate_sources.source
-        and candidate_sources.table_name = {{ table_literal }}
-        and candidate_sources.column_name = '{{ column }}'
+    {#- Distinct as it is already: so MariaDB, which has no hash joins by default, makes a table with a key of it. #}
+    left join (
+        select distinct company_id, source
+        from {{ candidates }} as all_candidates
+        where table_name = {{ table_literal }} and column_name = '{{ column }}'
+    ) as candidate_sources
+        on standing_rows.company_id = candidate_sources.company_id and standing_rows.source = candidate_sources.source
     {%- if columns %}
     where standing_rows.{{ column }} is not null
     {%- endif %}
