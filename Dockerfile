@@ -11,6 +11,7 @@ RUN pip install --no-cache-dir --no-deps --require-hashes -r requirements/bootst
  && pip --python /opt/source-syfter/bin/python install --no-cache-dir --no-compile --no-deps --require-hashes -r requirements/runtime.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY source_syfter source_syfter
+COPY syfter_dlt syfter_dlt
 # Test suites that libraries ship are a tenth of the image. The root is read-only at run time, so bytecode is made here:
 # without it every command starts two seconds later.
 RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist . \

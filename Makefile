@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench image lock clean venv
+.PHONY: help demo test test-mysql test-airflow soak lint docs bench image lock clean venv
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -31,6 +31,9 @@ test: $(VENV)/dev.stamp $(VENV)/runtime.stamp ## all tests that need no containe
 test-mysql: $(VENV)/dev.stamp .venv-mysql/stamp ## the dbt package and the dlt bridge on a real MariaDB; needs its server installed
 	@SYFTER_DBT_MYSQL=$(CURDIR)/.venv-mysql/bin/dbt $(BIN)/python -m pytest -m mysql $(TEST_ARGS)
 
+test-airflow: $(VENV)/dev.stamp .venv-airflow/stamp ## the example DAG in Airflow itself; the first time it installs Airflow
+	@SYFTER_AIRFLOW_PYTHON=$(CURDIR)/.venv-airflow/bin/python $(BIN)/python -m pytest integration_tests/test_airflow_example.py $(TEST_ARGS)
+
 soak: $(VENV)/dev.stamp ## the long runs with many rows
 	@$(BIN)/python -m pytest -m soak --timeout 0 $(TEST_ARGS)
 
@@ -40,7 +43,7 @@ bench: $(VENV)/dev.stamp ## side by side with what else one could use; BENCH_ARG
 lint: $(VENV)/dev.stamp ## ruff and mypy, and that the generated tables are fresh
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
 	@cd airbyte_config_tool && $(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && MYPYPATH=src:tests $(BIN)/mypy --no-error-summary src tests/config_tool_support tests/conftest.py tests/unit tests/integration
-	@$(BIN)/mypy --no-error-summary source_syfter sandbox demo tools
+	@$(BIN)/mypy --no-error-summary source_syfter syfter_dlt sandbox demo tools
 	@$(BIN)/python tools/docs.py --check
 
 image: ## build the image that Airbyte runs, and run it locked down
@@ -88,7 +91,7 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml $(VENV)/bootstrap.stamp
 
 # What the image holds, without the image: the wheel and requirements/runtime.txt in an environment of their own. The tests in
 # integration_tests/test_package.py run the connector there.
-$(VENV)/runtime.stamp: requirements/runtime.txt pyproject.toml $(shell find source_syfter -type f -not -name '*.pyc') $(VENV)/dev.stamp
+$(VENV)/runtime.stamp: requirements/runtime.txt pyproject.toml $(shell find source_syfter syfter_dlt -type f -not -name '*.pyc') $(VENV)/dev.stamp
 	@$(BIN)/python -m venv --without-pip $(VENV)/runtime
 	@$(UV) pip install --quiet --python $(VENV)/runtime/bin/python --no-deps --require-hashes -r requirements/runtime.txt
 	@rm -rf $(VENV)/wheel && $(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python -o $(VENV)/wheel .
@@ -99,4 +102,10 @@ $(VENV)/runtime.stamp: requirements/runtime.txt pyproject.toml $(shell find sour
 .venv-mysql/stamp: dbt/integration_tests/requirements-mysql.txt $(VENV)/dev.stamp
 	@python=$$(sh tools/find_python.sh) && $$python -m venv --without-pip .venv-mysql
 	@$(UV) pip sync --quiet --python .venv-mysql/bin/python --require-hashes dbt/integration_tests/requirements-mysql.txt
+	@touch $@
+
+# Airflow and the connector's framework exclude each other.
+.venv-airflow/stamp: examples/airflow/requirements.txt $(VENV)/dev.stamp
+	@python=$$(sh tools/find_python.sh) && $$python -m venv --without-pip .venv-airflow
+	@$(UV) pip sync --quiet --python .venv-airflow/bin/python --require-hashes examples/airflow/requirements.txt
 	@touch $@

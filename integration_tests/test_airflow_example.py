@@ -27,7 +27,7 @@ CONNECTION = "6a1ab1be-0000-4000-8000-000000000001"
 def python() -> Path:
     if not AIRFLOW.exists():
         pytest.skip(
-            "needs Airflow in .venv-airflow, from examples/airflow/requirements.txt, or elsewhere as SYFTER_AIRFLOW_PYTHON"
+            "needs Airflow in an environment of its own: `make test-airflow`, or another one's Python as SYFTER_AIRFLOW_PYTHON"
         )
     return AIRFLOW
 

@@ -88,7 +88,7 @@ def gitlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitLab]:
     root = tmp_path_factory.mktemp("gitlab")
     work = root / "work"
     files = subprocess.run(
-        ["git", "ls-files", "-z", "dbt", "source_syfter", "pyproject.toml", "README.md", "LICENSE"],
+        ["git", "ls-files", "-z", "dbt", "source_syfter", "syfter_dlt", "pyproject.toml", "README.md", "LICENSE"],
         cwd=ROOT, capture_output=True, check=True, text=True,
     ).stdout.split("\0")  # fmt: skip
     for name in filter(None, files):

@@ -8,10 +8,12 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from sandbox import COLLECTIONS, Sandbox, running
@@ -38,10 +40,10 @@ def box() -> Any:
         yield box
 
 
-def test_the_wheel_holds_the_connector_and_nothing_else() -> None:
+def test_the_wheel_holds_connector_and_bridge_and_nothing_else() -> None:
     [wheel] = WHEELS.glob("*.whl")
     names = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    assert {name.split("/")[0] for name in names} == {"source_syfter"}
+    assert {name.split("/")[0] for name in names} == {"source_syfter", "syfter_dlt"}
     data = {
         path.relative_to(ROOT).as_posix() for path in (ROOT / "source_syfter").rglob("*") if path.suffix in (".yaml", ".json")
     }
@@ -68,6 +70,26 @@ def test_it_reads_everything_from_an_empty_folder(box: Sandbox, tmp_path: Path) 
         ids = [m["record"]["data"]["id"] for m in read if m["type"] == "RECORD" and m["record"]["stream"] == name]
         assert sorted(ids) == [record["id"] for record in box.truth(name)]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["catalog.json", "config.json"]
+
+
+def test_the_bridge_says_what_it_lacks(tmp_path: Path) -> None:
+    command = [RUNTIME / "bin/syfter-dlt", "--config", "config.json"]
+    done = subprocess.run(command, cwd=tmp_path, env={"HOME": str(tmp_path)}, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == "syfter-dlt needs dlt. Install it by: pip install 'airbyte-source-syfter[dlt]'\n"
+
+
+def test_the_bridge_loads_where_dlt_is(box: Sandbox, tmp_path: Path) -> None:
+    """As with the extra `dlt`: the wheel's own command and connector, and dlt from the environment of the tests."""
+    (tmp_path / "config.json").write_text(json.dumps(box.config()))
+    command = [RUNTIME / "bin/syfter-dlt", "--config", "config.json", "--destination", "duckdb", "--streams", "companies"]
+    environment = {"PATH": os.defpath, "HOME": str(tmp_path), "PYTHONPATH": sysconfig.get_path("purelib")}
+    environment["DESTINATION__DUCKDB__CREDENTIALS"] = str(tmp_path / "warehouse.duckdb")
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout == "companies: 10 records\n"
+    with duckdb.connect(str(tmp_path / "warehouse.duckdb"), read_only=True) as database:
+        assert database.execute("select count(*) from syfter.companies").fetchone() == (10,)
 
 
 def test_what_the_image_leaves_out_is_not_there() -> None:

@@ -1,5 +1,1 @@
 """Syfter into MySQL, MariaDB and every other destination of dlt: runs the connector, merges what it reads, keeps its state."""
-
-from syfter_dlt.bridge import BridgeError, Loaded, load
-
-__all__ = ["BridgeError", "Loaded", "load"]

@@ -1,4 +1,4 @@
-"""The bridge's command line: `python -m syfter_dlt --config config.json --destination sqlalchemy`."""
+"""The bridge's command line: `syfter-dlt --config config.json`, or `python -m syfter_dlt`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ import argparse
 import sys
 from pathlib import Path
 
-from dlt.common.exceptions import DltException
+try:
+    from dlt.common.exceptions import DltException
 
-from syfter_dlt.bridge import BridgeError, load
+    from syfter_dlt.bridge import load
+    from syfter_dlt.connector import BridgeError
+except ModuleNotFoundError as error:  # the connector's image and a plain installation have the command and not the extra
+    if error.name != "dlt":
+        raise
+    sys.exit("syfter-dlt needs dlt. Install it by: pip install 'airbyte-source-syfter[dlt]'")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """0: everything is loaded. 1: something could not be read or written; what could is loaded."""
     parser = argparse.ArgumentParser(
-        prog="python -m syfter_dlt",
+        prog="syfter-dlt",
         description="Loads a Syfter instance into MySQL, MariaDB or another dlt destination; the next run loads the changes.",
         epilog="Credentials are dlt's own settings: export DESTINATION__SQLALCHEMY__CREDENTIALS=mysql+pymysql://user@host:3306/syfter",
     )

@@ -65,7 +65,8 @@ def load(
         raise BridgeError(f"No such stream: {', '.join(unknown)}. There are: {', '.join(known)}.")
     chosen = [known[name] for name in streams or known]
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
-    pipeline = dlt.pipeline(pipeline_name, pipelines_dir=pipelines_dir, destination=destination, dataset_name=dataset)
+    folder: Any = pipelines_dir  # None is dlt's own folder, whatever its annotation says
+    pipeline = dlt.pipeline(pipeline_name, pipelines_dir=folder, destination=destination, dataset_name=dataset)
     pipeline.sync_destination()  # on a machine that has not loaded before, the state comes from the destination
     if pipeline.has_pending_data:  # what an interrupted load left is whole: it goes first
         pipeline.normalize()
@@ -120,7 +121,7 @@ def _keep(state: dict[str, Any], message: Message) -> None:
 
 def _hints(stream: dict[str, Any], full_refresh: bool) -> Any:
     """The stream's table: its columns all of them, typed by the schema and not by what happens to come first."""
-    columns = {name: _column(schema) for name, schema in stream["json_schema"]["properties"].items()}
+    columns: dict[str, Any] = {name: _column(schema) for name, schema in stream["json_schema"]["properties"].items()}
     cursor = (stream.get("default_cursor_field") or [None])[0]
     if cursor in columns:
         columns[cursor]["dedup_sort"] = "desc"
