@@ -15,9 +15,6 @@ from sandbox import Recorded, Sandbox, running
 from unit_tests.reading import Json, read
 
 # Seconds by which a change may become visible late: a transaction that began then commits now. The look-back is 600.
-# Minutes on two cores: in `make soak`.
-pytestmark = pytest.mark.soak
-
 LATEST_COMMIT = 300
 
 

@@ -1,15 +1,13 @@
 """Every fault times every way of reading: complete data, or an error that names stream, cause and remedy. Never less, never more.
 
-`make test` strikes each fault, each way, on some of the nine streams; `make soak` on every one of them.
-`python -m integration_tests.test_fault_matrix` prints the table of docs/reliability.md.
+`make test` strikes with each fault once in each place, on one of the nine streams; `make soak` on every one, read in each way.
+How each ends is in fault_cases.py.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 
@@ -30,99 +28,13 @@ from integration_tests.disturbed import (
     read_by,
     resume,
 )
+from integration_tests.fault_cases import CASES, COMPLETE, TRANSIENT, Case, same
 from sandbox import FAULTS, Sandbox, running
 from unit_tests.reading import Outcome, check
 
-# Minutes on two cores: in `make soak`.
-pytestmark = pytest.mark.soak
-
-COMPLETE = "complete"
-TRANSIENT = {"server-error", "rate-limited", "long-wait", "no-answer", "connection-lost"}
 # Words of which each message holds one: what to do about it.
 REMEDIES = ("Check", "Ask", "Set ", "set ", "Try again", "rename")
 
-
-@dataclass(frozen=True)
-class Case:
-    """A fault, and how a stream ends that it strikes once (on its second request), and for ever.
-
-    `once` is None for what a server is, as opposed to what happens to it. `exact`: whether the records come unchanged.
-    """
-
-    once: str | None
-    ever: str
-    options: dict[str, Any] = field(default_factory=dict)
-    exact: bool = True
-    fault: str = ""
-
-
-def same(outcome: str, **more: Any) -> Case:
-    return Case(outcome, outcome, **more)
-
-
-def passing(code: str, **more: Any) -> Case:
-    return Case(COMPLETE, code, **more)
-
-
-def trait(outcome: str, **more: Any) -> Case:
-    return Case(None, outcome, **more)
-
-
-CASES: dict[str, Case] = {
-    **{name: same("request-refused") for name in ("http-400", "http-410", "http-422")},
-    "http-401": same("wrong-credentials"),
-    "http-403": same("not-permitted"),
-    "http-404": same("collection-missing"),
-    **{f"http-{status}": passing("server-error") for status in (408, 500, 502, 503, 504)},
-    "503-retry-after": passing("server-error"),
-    **{name: passing("rate-limited") for name in FAULTS if name.startswith("429-") and name != "429-hour"},
-    "429-hour": same("long-wait"),
-    "http-204": same("not-json"),
-    "redirect": passing("redirected"),
-    "redirect-host": same("redirected"),
-    **{name: same("not-json") for name in ("html-200", "text-200", "empty-body")},
-    **{
-        name: same("unknown-envelope")
-        for name in ("error-200", "null-200", "null-records", "object-records", "other-envelope", "scalar-records")
-    },
-    **{f"message-in-{place}": same("request-refused") for place in ("error", "detail", "errors", "text")},
-    "echo-secrets": same("request-refused"),
-    "ignore-offset": same("repeated-page"),
-    "duplicate-page": same("repeated-page"),
-    "ignore-limit": same(COMPLETE),
-    "ignore-updated-since": trait(COMPLETE),
-    "overlapping-pages": trait(COMPLETE),
-    "short-page": same(COMPLETE),
-    "unordered": same(COMPLETE),
-    **{name: same(COMPLETE, exact=False) for name in ("null-cursor", "missing-cursor", "malformed-cursor", "future-cursor")},
-    "one-timestamp": trait(COMPLETE, exact=False),
-    "clock-behind": trait(COMPLETE, exact=False),
-    "clock-ahead": trait(COMPLETE, exact=False),
-    **{name: same("not-json") for name in ("truncated-json", "invalid-json", "nan", "invalid-utf8", "deep-nesting")},
-    "byte-order-mark": same(COMPLETE),
-    "gzip": same(COMPLETE),
-    "not-gzip": passing("connection-lost"),
-    "gzip-bomb": same("too-large", options={"size": 1 << 24}),
-    "endless-body": same("too-large", options={"size": 1 << 28}),
-    "stall": passing("no-answer"),
-    "stall-in-body": passing("no-answer"),
-    "slow-body": same(COMPLETE, options={"seconds": 0.3}),
-    "trickling-body": same("no-answer", fault="slow-body", options={"seconds": 12}),
-    **{
-        name: passing("connection-lost")
-        for name in (
-            "close",
-            "reset",
-            "reset-in-body",
-            "truncated",
-            "truncated-chunked",
-            "content-length-long",
-            "not-http",
-            "huge-header",
-        )
-    },
-    "content-length-short": same("not-json"),
-}
 # What is tested elsewhere, since a cell of its own kind: tokens and a record without its key below, changes in
 # test_changes_during_the_read.py.
 ELSEWHERE = {"expired-token", "missing-id", "create-between-pages", "update-between-pages", "delete-between-pages", "churn"}
@@ -216,11 +128,8 @@ def run(way: str, place: str, turn: int) -> None:
 @pytest.mark.parametrize(
     ("way", "place", "turn"),
     [
-        (FULL, "once", 0),
         (FIRST, "once", 1),
-        (LATER, "once", 2),
         (FULL, "for ever", 3),
-        (FIRST, "for ever, from the second page", 4),
         (LATER, "for ever, from the second page", 5),
     ],
 )

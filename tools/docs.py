@@ -1,10 +1,10 @@
-"""Writes the tables in docs/ that repeat what the connector says: streams, fields, settings and errors.
+"""Writes the tables in docs/ that repeat what the connector says: streams, fields, settings, errors, and how faults end.
 
     python tools/docs.py            rewrites what stands between the markers
     python tools/docs.py --check    only says whether that is needed; status 1 if it is
 
 Nothing is imported from the connector: the manifest, the schema files and the texts in the source are the truth, and reading
-them takes no second.
+them takes no second. How faults end is what the fault matrix enforces.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from integration_tests.fault_cases import CASES, COMPLETE
+from sandbox.faults import FAULTS
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "source_syfter"
@@ -36,6 +39,7 @@ def main(arguments: list[str]) -> int:
         "fields": fields(manifest),
         "settings": settings(manifest["spec"]["connection_specification"]),
         "errors": errors(manifest),
+        "faults": faults(),
     }
     stale = []
     for page in sorted(DOCS.rglob("*.md")):
@@ -181,6 +185,19 @@ def errors(manifest: dict[str, Any]) -> str:
             [f"`{code}`", "; ".join(sorted(message.when)) or "", " or ".join(meaning[kind] for kind in sorted(kinds)), shown]
         )
     return table(["Code", "HTTP status", "Kind", "What it says"], rows)
+
+
+def faults() -> str:
+    """One row a fault: how a stream ends that it strikes once, and always."""
+
+    def shown(outcome: str | None) -> str:
+        return "" if outcome is None else outcome if outcome == COMPLETE else f"[`{outcome}`](errors.md)"
+
+    rows = []
+    for name, case in CASES.items():
+        summary = FAULTS[case.fault or name].summary + "".join(f", {key}={value}" for key, value in case.options.items())
+        rows.append([f"`{name}`", summary, shown(case.once), shown(case.ever)])
+    return table(["Fault", "What the instance does", "One request struck", "Every request struck"], rows)
 
 
 def code_of(text: str) -> str | None:

@@ -45,7 +45,7 @@ def test_a_stale_table_is_found_and_rewritten(generator: ModuleType, tmp_path: P
 
 def test_each_table_is_shown_somewhere() -> None:
     shown = {name for page in PAGES for name in re.findall(r"<!-- generated: ([\w-]+) -->", page.read_text())}
-    assert shown == {"streams", "fields", "settings", "errors"}
+    assert shown == {"streams", "fields", "settings", "errors", "faults"}
 
 
 def test_every_error_has_a_kind_and_a_text(generator: ModuleType) -> None:
@@ -54,6 +54,15 @@ def test_every_error_has_a_kind_and_a_text(generator: ModuleType) -> None:
     for row in rows:
         assert row[2] in {"yours to mend", "passes by itself, or is the instance's to mend"}, row
         assert len(row[3]) > 30, row
+
+
+def test_every_test_that_the_connector_names_in_a_comment_exists() -> None:
+    sources = [file.read_text() for kind in ("py", "yaml") for file in (ROOT / "source_syfter").glob(f"*.{kind}")]
+    named = set(re.findall(r"\btest_\w+", "\n".join(sources)))
+    files = [file for folder in ("unit_tests", "integration_tests") for file in (ROOT / folder).rglob("test_*.py")]
+    known = {file.stem for file in files} | {name for f in files for name in re.findall(r"^def (test_\w+)", f.read_text(), re.M)}
+    assert named
+    assert not named - known
 
 
 HEADINGS = [
