@@ -271,8 +271,6 @@ def broken(tmp_path_factory: pytest.TempPathFactory, built: tuple[Project, Outco
     return project
 
 
-# Minutes on two cores: in `make soak`.
-@pytest.mark.soak
 @pytest.mark.parametrize("number", [pytest.param(number, id=b[0].replace(" ", "-")) for number, b in enumerate(BREAKS)])
 def test_a_broken_rule_fails_the_case_that_names_it(broken: Project, number: int) -> None:
     case = BREAKS[number][4]
@@ -280,7 +278,7 @@ def test_a_broken_rule_fails_the_case_that_names_it(broken: Project, number: int
     actual = f"select {columns} from syfter_it.broken_{number}_case_resolved_{kind}"
     expected = f"select {columns} from syfter_it.case_expected_{kind} where case_name = '{case}'"
     differences = select(broken, f"(({actual}) except all ({expected})) union all (({expected}) except all ({actual}))")
-    assert (differences == []) == BREAKS[number][0].startswith("nothing")
+    assert differences
 
 
 def test_every_case_is_named_explained_and_specified() -> None:

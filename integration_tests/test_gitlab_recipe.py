@@ -19,9 +19,8 @@ import pytest
 
 from integration_tests.dbt_warehouses import PACKAGE, ROOT
 
-# dbt and dlt take seconds to start, and minutes on a machine that is busy.
-# Minutes on two cores: in `make soak`.
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
+# dbt takes seconds to start, and minutes on a machine that is busy.
+pytestmark = pytest.mark.timeout(900)
 
 TOKEN = "glpat-not-a-real-token-0123"
 USER = "token"
