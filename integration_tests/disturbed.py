@@ -64,6 +64,7 @@ def in_haste(answer_seconds: float = ANSWER_SECONDS) -> Iterator[Hasty]:
             patch.setattr(f"{module}.time", hasty)
         patch.setattr("source_syfter.transport.LARGEST_BODY", LARGEST_BODY)
         patch.setattr("source_syfter.transport.LONGEST_BODY_SECONDS", BODY_SECONDS)
+        patch.setattr("source_syfter.transport.LONGEST_BODY_SECONDS_OF_A_CHECK", BODY_SECONDS)
         patch.setattr("source_syfter.transport.TOKEN_TIMEOUT", (answer_seconds, answer_seconds))
         yield hasty
 
