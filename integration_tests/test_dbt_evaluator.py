@@ -28,7 +28,10 @@ SETTINGS = {
 }
 
 
-@pytest.mark.skipif(not all(os.environ.get(name) for name in CHECKOUTS.values()), reason="needs DBT_PROJECT_EVALUATOR, DBT_UTILS")
+@pytest.mark.skipif(
+    not all(os.environ.get(name) for name in CHECKOUTS.values()),
+    reason="is on GitHub alone; name checkouts of it and of dbt-utils in DBT_PROJECT_EVALUATOR and DBT_UTILS",
+)
 def test_the_evaluator_has_no_complaint(tmp_path: Path) -> None:
     project = Project.copy(tmp_path, "duckdb")
     package = project.package
