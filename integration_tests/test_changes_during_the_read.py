@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from integration_tests.disturbed import PAGE_SIZE, STREAMS, by_key, furnish, in_haste, missing
+from integration_tests.disturbed import PAGE_SIZE, STREAMS, by_key, code_in, furnish, in_haste, missing
 from sandbox import Recorded, Sandbox, running
 from unit_tests.reading import Json, read
 
@@ -50,8 +50,13 @@ class Writers:
             self.box.upsert(collection, {"updated_at": dated, "created_at": dated})
 
 
-def run(seed: int, reads: int = 2) -> list[str]:
-    """Reads three streams a few times while others write, then once in peace; what is missing in the end."""
+def run(seed: int, refused: list[int], reads: int = 2) -> list[str]:
+    """Reads three streams a few times while others write, then once in peace; what is missing in the end.
+
+    When as many records as a page has enter a list of changes between two pages, the page before comes again, which looks like
+    a server that repeats itself: the stream says so and is read again. That takes pages of two or three records here; `seed`
+    is then put among the `refused`.
+    """
     lot = random.Random(seed)
     streams = lot.sample(STREAMS, 3)
     held: dict[str, dict[Any, Json]] = {stream: {} for stream in streams}
@@ -62,8 +67,14 @@ def run(seed: int, reads: int = 2) -> list[str]:
         for turn in range(reads + 1):
             with box.on_request(Writers(box, lot) if turn < reads else lambda request: None):
                 outcome = read(config, *streams, state=state)
-            assert outcome.failure is None, [error.message for error in outcome.errors.values()]
+            messages = [error.message for error in outcome.errors.values()]
+            refused += [seed for _ in messages]
+            assert bool(outcome.failure) == bool(messages)
+            assert not messages or turn < reads, "in peace"
+            assert all(code_in(message) == "repeated-page" for message in messages), messages
             for stream in streams:
+                if not outcome.completed(stream):
+                    continue  # nothing of it is kept, and it goes on from the state before
                 held[stream] |= by_key(outcome.records[stream])
                 after = outcome.states[stream][-1] if outcome.states[stream] else {}
                 if after.get("updated_at", "") < state.get(stream, {}).get("updated_at", ""):
@@ -76,16 +87,20 @@ def run(seed: int, reads: int = 2) -> list[str]:
 
 
 def test_nothing_that_changes_during_a_read_is_missing_after_the_next() -> None:
-    assert not [fault for seed in range(20) for fault in run(seed)]
+    refused: list[int] = []
+    assert not [fault for seed in range(20) for fault in run(seed, refused)]
+    assert not refused
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 def test_nothing_is_missing_in_a_thousand_disturbed_runs() -> None:
-    began, runs = time.monotonic(), 1000
-    wrong = [fault for seed in range(100, 100 + runs) for fault in run(seed)]
-    print(f"{runs} runs of three reads in {time.monotonic() - began:.0f} s, {len(wrong)} with losses")
+    began, runs, refused = time.monotonic(), 1000, list[int]()
+    wrong = [fault for seed in range(100, 100 + runs) for fault in run(seed, refused)]
+    seconds = time.monotonic() - began
+    print(f"{runs} runs of three reads in {seconds:.0f} s, {len(wrong)} losses, {len(refused)} streams refused and read again")
     assert not wrong, "\n".join(wrong)
+    assert len(refused) < runs / 50, refused
 
 
 @pytest.mark.parametrize("fault", ["create-between-pages", "update-between-pages", "churn"])

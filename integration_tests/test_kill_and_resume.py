@@ -110,7 +110,7 @@ def test_killed_again_and_again(born: Nursery) -> None:
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(6))
 def test_killed_at_every_page(born: Nursery, seed: int, record_property: Any) -> None:
     """With `seed` 0 at the request itself, else up to 20 ms later: in the middle of an answer, of a line, of a state."""
     lot = random.Random(seed)
