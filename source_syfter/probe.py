@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, Optional
-from urllib.parse import quote
+from typing import Any, Optional
 
-import requests
-from airbyte_cdk.sources.declarative.models.declarative_component_schema import CustomAuthenticator
-from airbyte_cdk.sources.declarative.parsers.manifest_component_transformer import ManifestComponentTransformer
-from airbyte_cdk.sources.declarative.parsers.manifest_reference_resolver import ManifestReferenceResolver
-from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import ModelToComponentFactory
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
+from source_syfter import bodies
 from source_syfter import config as user_config
-from source_syfter.components import told_wait
-from source_syfter.conventions import TIMESTAMPS, tailored
-from source_syfter.diagnosis import explain, own_words
+from source_syfter.asking import BOUND, Answer, Client, RedirectedError, StopError
+from source_syfter.conventions import TIMESTAMPS
+from source_syfter.report import Collection, Finding, Report, Status, failure, running_count, show
 from source_syfter.secrecy import hide_secrets, presentable
 from source_syfter.spec import manifest
-from source_syfter.timestamps import parse
-
-# No probe sends more requests than this; most need fewer than thirty.
-BOUND = 80
-# Seconds that a probe waits where the instance asks it to, and that it takes in all.
-_LONGEST_WAIT = 30.0
-_LONGEST_PROBE = 300.0
 
 # Records asked for where a few will do: enough to see a page move by one and by two.
 _FEW = 3
@@ -54,7 +41,6 @@ _KEY_HEADERS = [
     ("X-Access-Token", ""),
     ("apikey", ""),
 ]
-_ENVELOPES = ["data", "items", "results", "records", "docs", "rows", "entries", "content", "hits", "values", "result", "list"]
 _LIMITS = [
     "limit",
     "per_page",
@@ -76,9 +62,6 @@ _CURSORS += ["continuation_token", "continuation", "start_after", "scroll_id", "
 _SINCES = ["updated_since", "modified_since", "modified_after", "updated_after", "since", "changed_since", "updatedSince"]
 _SINCES += ["modifiedSince", "updated_from", "updated_at_gte", "updated_at[gte]", "updated_at__gte", "last_modified_since"]
 _IDS = ["id", "_id", "uuid", "guid", "key", "ID", "Id"]
-_TOTALS = ["total", "total_count", "totalCount", "total_records", "totalRecords", "totalElements", "total_items", "totalItems"]
-_TOKEN_WORDS = ("next", "cursor", "after", "token", "continuation", "scroll")
-_TOKEN_PLACES = ("next_cursor", "nextCursor", "cursor", "next", "next_page_token", "nextPageToken", "next_token", "after")
 
 _FUTURE = {"iso8601": "2100-01-01T00:00:00.000Z", "epoch_ms": "4102444800000"}
 _PAST = {"iso8601": "2000-01-01T00:00:00.000Z", "epoch_ms": "946684800000"}
@@ -92,158 +75,7 @@ _EMPTY = {
     "updated_since_parameter": "none",
 }
 
-Status = Literal["matches", "differs", "fault", "unknown", "note"]
 Record = dict[str, Any]
-
-
-class StopError(Exception):
-    """The probe cannot go on; the text says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing about the instance.
-
-    `status`: "matches" what the configuration says; "differs", and `setting` mends it; "fault": nothing mends it; "unknown":
-    could not be found out; "note": good to know.
-    """
-
-    topic: str
-    status: Status
-    text: str
-    setting: str = ""
-
-
-@dataclass
-class Collection:
-    """What one collection answered. `unknown_fields`: of its records, beyond the connector's schema."""
-
-    status: Literal["readable", "empty", "denied", "missing", "failed"]
-    text: str = ""
-    unknown_fields: list[str] = field(default_factory=list)
-
-
-@dataclass
-class Report:
-    """What a probe found out. Holds names of fields, parameters and headers, never a secret or a value of a record."""
-
-    address: str
-    findings: list[Finding] = field(default_factory=list)
-    collections: dict[str, Collection] = field(default_factory=dict)
-    suggested_config: dict[str, Any] = field(default_factory=dict)
-    requests: int = 0
-
-    @property
-    def exit_code(self) -> int:
-        """0: the connector reads with this configuration; 2: with the suggestion; 1: with neither."""
-        if any(finding.status == "fault" for finding in self.findings):
-            return 1
-        return 2 if self.suggested_config else 0
-
-    def as_json(self) -> dict[str, Any]:
-        """The report for machines."""
-        return {
-            "address": self.address,
-            "result": {0: "matches", 1: "fault", 2: "differs"}[self.exit_code],
-            "requests": self.requests,
-            "most_requests": BOUND,
-            "findings": [vars(finding) for finding in self.findings],
-            "collections": {name: vars(collection) for name, collection in self.collections.items()},
-            "suggested_config": self.suggested_config,
-        }
-
-
-@dataclass
-class Answer:
-    """What came back for one request. `body`: the JSON document, or None with `is_json` false."""
-
-    status: int
-    is_json: bool
-    body: Any
-    said: str
-
-    @property
-    def ok(self) -> bool:
-        return self.status == 200 and self.is_json
-
-    @property
-    def missing(self) -> bool:
-        """Nothing of the API is here: not found, or a page for people."""
-        return self.status in (404, 405, 410) or (self.status == 200 and not self.is_json)
-
-
-class Client:
-    """Sends the probe's requests as the connector would: same signature, time limits and guards; counts and bounds them."""
-
-    def __init__(self, config: Mapping[str, Any], on_request: Callable[[int, str], None]) -> None:
-        self._config = {name: value for name, value in config.items() if name != "additional_collections"}
-        # The probe gives up early, as a check does.
-        self._config["impatient"] = True
-        self._on_request = on_request
-        self._session = requests.Session()
-        self._end = time.monotonic() + _LONGEST_PROBE
-        self.count = 0
-        self.limits: set[str] = set()
-        self.sign({})
-
-    def sign(self, conventions: Mapping[str, Any]) -> None:
-        """From now on requests are signed as the connector does under `conventions`."""
-        own = {**self._config.get("conventions", {}), **conventions}
-        definitions = tailored(manifest(), {**self._config, "conventions": own})["definitions"]
-        requester = definitions["requester"]
-        self._timeouts = (requester["connect_timeout_in_seconds"], requester["read_timeout_in_seconds"])
-        resolved = ManifestReferenceResolver().preprocess_manifest({"definitions": definitions})
-        part = ManifestComponentTransformer().propagate_types_and_parameters(
-            "", resolved["definitions"]["authenticator"], {"name": "probe"}
-        )
-        self._session.auth = ModelToComponentFactory().create_component(CustomAuthenticator, part, self._config)
-
-    def get(self, path: str, parameters: Mapping[str, Any]) -> Answer:
-        """The answer to GET `path`, below the host. Tries again once what may pass. Raises StopError if nothing comes back."""
-        for last in (False, True):
-            response = self._send(path, parameters, last)
-            if response is None:
-                continue
-            self.limits |= {name.lower() for name in response.headers if "ratelimit" in name.lower().replace("-", "")}
-            if last or not self._waits(response):
-                return _answer(response)
-        raise AssertionError("the last try returns or raises")  # pragma: no cover
-
-    def _send(self, path: str, parameters: Mapping[str, Any], last: bool) -> Optional[requests.Response]:
-        if self.count >= BOUND:
-            raise StopError(f"The probe stopped after {BOUND} requests, its bound. What it found until then is listed.")
-        if time.monotonic() > self._end:
-            raise StopError(f"The instance is slow: the probe stopped after {_LONGEST_PROBE:.0f} seconds. Try again later.")
-        self.count += 1
-        self._on_request(self.count, path)
-        url = f"{self._config['host']}/{quote(path, safe='/%~')}"
-        try:
-            return self._session.get(url, params=dict(parameters), headers={"Accept": "application/json"}, timeout=self._timeouts)
-        except AirbyteTracedException as error:
-            raise StopError(error.message) from None
-        except requests.RequestException as error:
-            if last or isinstance(error, requests.Timeout):
-                raise StopError(explain("probe", error).error_message) from None
-            return None
-
-    @staticmethod
-    def _waits(response: requests.Response) -> bool:
-        """Whether the request is worth another try; if so, has waited for it."""
-        if response.status_code != 429 and response.status_code < 500:
-            return False
-        seconds = told_wait(response)
-        if seconds is None or seconds > _LONGEST_WAIT:
-            seconds = 1.0
-        time.sleep(seconds)
-        return True
-
-
-def _answer(response: requests.Response) -> Answer:
-    try:
-        body, is_json = json.loads(response.content), True
-    except (ValueError, RecursionError):
-        body, is_json = None, False
-    return Answer(response.status_code, is_json, body, "" if response.ok else own_words(response) or "")
 
 
 class Probe:
@@ -265,7 +97,7 @@ class Probe:
         self._known = ["companies", "articles", "custom_property_values"]  # what public sources name
         extra = config.get("additional_collections") or []
         self._paths |= {each["name"]: each["path"].strip("/") for each in extra}
-        self._report = Report(config["host"])
+        self._report = Report(config["host"], most_requests=BOUND)
         self._answers: dict[str, Answer] = {}
         self._limit: Optional[str] = self._now["limit_parameter"] or None
         self._limit_works = False
@@ -319,7 +151,7 @@ class Probe:
         """The records in `answer`; None if it holds none where they should be."""
         if not answer.ok:
             return None
-        found = _at(answer.body, self._now["records_path"])
+        found = bodies.at(answer.body, self._now["records_path"])
         return found if isinstance(found, list) and all(isinstance(each, dict) for each in found) else None
 
     def _keys(self, answer: Answer) -> Optional[list[Any]]:
@@ -347,8 +179,11 @@ class Probe:
     # --- address ----------------------------------------------------------------------------------------------------------
 
     def _find_address(self) -> None:
-        first = self._known[0]
-        answer = self._first(first)
+        try:
+            answer = self._first(self._known[0])
+        except RedirectedError as redirected:
+            # A gateway may send what it does not know to a page for people, elsewhere.
+            answer = self._try_prefixes(redirected)
         if answer.status == 401:
             answer = self._try_keys(answer)
         if answer.missing and all(self._first(name).missing for name in self._known):
@@ -390,7 +225,8 @@ class Probe:
         self._client.sign({"api_key_header": header, "api_key_prefix": prefix})
         self._answers.clear()
 
-    def _try_prefixes(self) -> Answer:
+    def _try_prefixes(self, redirected: Optional[RedirectedError] = None) -> Answer:
+        """The answer under the first prefix that leads to the API. `redirected`: where the assumed one led to another host."""
         tried = [self._now["path_prefix"].strip("/")]
         for prefix in self._prefixes():
             if prefix in tried:
@@ -398,12 +234,15 @@ class Probe:
             tried.append(prefix)
             self._now["path_prefix"] = prefix
             self._answers.clear()
-            answer = self._first(self._known[0])
+            try:
+                answer = self._first(self._known[0])
+            except RedirectedError:
+                continue
             if answer.status == 401:
                 answer = self._try_keys(answer)
             if not answer.missing:
                 return answer
-        raise StopError(
+        raise redirected or StopError(
             f"Nothing of the API was found at {self._config['host']}, under none of the usual path prefixes. Check the host; "
             "behind a gateway, ask for the path that leads to the API and set it as conventions.path_prefix."
         )
@@ -411,7 +250,8 @@ class Probe:
     def _prefixes(self) -> Iterator[str]:
         yield from _PREFIXES
         for path in _DESCRIPTIONS:
-            yield from _described(self._client.get(path, {}).body, list(self._paths.values()))
+            with contextlib.suppress(RedirectedError):
+                yield from bodies.described(self._client.get(path, {}).body, list(self._paths.values()))
 
     # --- records ----------------------------------------------------------------------------------------------------------
 
@@ -421,10 +261,10 @@ class Probe:
         unknown = ""
         for name in self._paths:
             answer = self._first(name)
-            path = _envelope(answer.body, self._now["records_path"]) if answer.ok else None
+            path = bodies.envelope(answer.body, self._now["records_path"]) if answer.ok else None
             if answer.ok and path is None:
                 unknown = name
-            count = len(_at(answer.body, path)) if path is not None else 0
+            count = len(bodies.at(answer.body, path)) if path is not None else 0
             if path is not None and count > best[0]:
                 best = (count, name, answer, path)
             if count >= _FEW:
@@ -447,11 +287,7 @@ class Probe:
     @property
     def _total(self) -> Optional[int]:
         """How many records the list has, if the answer says it in so many words."""
-        for _, holder in _objects(self._body, self._now["records_path"]):
-            for name in _TOTALS:
-                if type(holder.get(name)) is int and holder[name] >= len(self._base):
-                    return int(holder[name])
-        return None
+        return bodies.total(self._body, self._now["records_path"], len(self._base))
 
     def _find_id(self) -> None:
         for name in dict.fromkeys([self._now["id_field"], *_IDS]):
@@ -469,7 +305,7 @@ class Probe:
 
     def _find_timestamps(self) -> None:
         values = [record[name] for record in self._base for name in TIMESTAMPS if record.get(name) is not None]
-        form, text = _timestamp_form(values)
+        form, text = bodies.timestamp_form(values)
         if form in ("iso8601", "epoch_ms"):
             self._now["timestamp_format"] = form
             self._settle("timestamps", "timestamp_format", text)
@@ -494,15 +330,21 @@ class Probe:
             self._now["limit_parameter"] = ""
             self._settle("page size", "limit_parameter", "no parameter for it is accepted")
 
-    def _look_at_largest(self) -> None:
-        """Where pages cannot be made small, only a collection of more than one page shows how the list goes on."""
+    def _look_at_largest(self) -> bool:
+        """Where pages cannot be made small, only a collection of more than one page shows how the list goes on.
+
+        Returns whether another collection than before says that it goes on.
+        """
+        before = self._main
 
         def size(name: str) -> tuple[bool, int]:
             answer = self._first(name)
             return bool(self._tokens(answer.body)), len(self._records(answer) or [])
 
-        self._main = max(self._paths, key=size)
-        self._look_at(self._first(self._main))
+        if not self._limit_works:
+            self._main = max(self._paths, key=size)
+            self._look_at(self._first(self._main))
+        return self._main != before and bool(self._tokens(self._body))
 
     def _limits_to_two(self, names: Sequence[str]) -> Optional[bool]:
         records = self._records(self._ask(self._main, dict.fromkeys(names, 2)))
@@ -511,12 +353,15 @@ class Probe:
     def _find_paging(self) -> None:
         if len(self._base) > _FEW:
             self._look_at_largest()
-        self._ids = [self._key(record) for record in self._base]
-        if len(self._ids) < 2:
+        if len(self._base) < 2:
             self._add("paging", "unknown", f"{self._main} has too few records to see pages")
-            return
-        if not any(attempt() for attempt in self._attempts()):
+        elif not self._moves() and not (self._look_at_largest() and self._moves()):
             self._nothing_moves()
+
+    def _moves(self) -> bool:
+        """Whether a way was found to make the list move."""
+        self._ids = [self._key(record) for record in self._base]
+        return any(attempt() for attempt in self._attempts())
 
     def _attempts(self) -> Iterator[Callable[[], bool]]:
         """What may make the list move: the assumption first, a token that the answer holds, then the rest."""
@@ -529,6 +374,7 @@ class Probe:
         lists = {"offset": _OFFSETS, "page": _PAGES, "cursor": _CURSORS}
         if assumed in ways:
             yield lambda: ways[assumed]([self._now[f"{assumed}_parameter"]])
+        self._look_at_less()
         for way in ("cursor", "offset", "page"):
             first = self._now[f"{way}_parameter"]
             if way != assumed and not (way == "cursor" and not self._tokens(self._body)):
@@ -536,6 +382,15 @@ class Probe:
         for way in ("cursor", "offset", "page"):
             first = self._now[f"{way}_parameter"]
             yield lambda way=way, first=first: ways[way]([name for name in lists[way] if name != first])  # type: ignore[misc]
+
+    def _look_at_less(self) -> None:
+        """A list that fits on one page shows no token: asks for all but one of its records."""
+        if not self._limit or self._tokens(self._body) or len(self._base) > _FEW:
+            return
+        answer = self._page({}, len(self._base) - 1)
+        if len(self._records(answer) or self._base) < len(self._base):
+            self._limit_works = True
+            self._look_at(answer)
 
     def _by_offset(self, names: Sequence[str]) -> bool:
         def moves(names: Sequence[str]) -> Optional[bool]:
@@ -561,29 +416,22 @@ class Probe:
         return self._paged("page", name, f"by page number, from {first}")
 
     def _by_cursor(self, names: Sequence[str]) -> bool:
+        shown = [self._key(record) for record in self._base]
         for path, token in self._tokens(self._body):
 
             def moves(names: Sequence[str], token: Any = token) -> Optional[bool]:
-                keys = self._keys(self._page(dict.fromkeys(names, token), _FEW))
-                return None if keys is None else bool(keys) and keys[0] not in self._ids
+                keys = self._keys(self._page(dict.fromkeys(names, token), len(shown)))
+                return None if keys is None else bool(keys) and keys[0] not in shown
 
             name = self._effective(names, moves)
             if name is not None:
-                self._limit_works = self._limit_works or (bool(self._limit) and len(self._ids) == _FEW)
+                self._limit_works = self._limit_works or (bool(self._limit) and len(shown) == _FEW)
                 self._now["cursor_path"] = path
                 return self._paged("cursor", name, f'by the token under "{path}"')
         return False
 
     def _tokens(self, body: Any) -> list[tuple[str, Any]]:
-        """What in `body` may lead to the next page: texts and numbers beside the records whose name says so, likeliest first."""
-        found = [
-            (".".join([*path, name]), value)
-            for path, holder in _objects(body, self._now["records_path"])
-            for name, value in holder.items()
-            if type(value) in (str, int) and value and any(word in name.lower() for word in _TOKEN_WORDS)
-        ]
-        known = self._now["cursor_path"]
-        return sorted(found, key=lambda each: (each[0] != known, _rank(each[0].rpartition(".")[2], _TOKEN_PLACES)))
+        return bodies.tokens(body, self._now["records_path"], self._now["cursor_path"])
 
     def _paged(self, way: str, name: Optional[str], text: str) -> bool:
         if name is None:
@@ -758,76 +606,6 @@ def _refuse_failures(answer: Answer) -> None:
         raise StopError(f"The instance fails with status {answer.status}. Try again later. {answer.said}".strip())
 
 
-# --- reading bodies ---------------------------------------------------------------------------------------------------------
-
-
-def _at(body: Any, path: str) -> Any:
-    """What is in `body` under the dotted `path`; None if it leads nowhere."""
-    for step in path.split(".") if path else []:
-        body = body.get(step) if isinstance(body, dict) else None
-    return body
-
-
-def _objects(body: Any, records_path: str, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
-    """The objects of an envelope with their paths, outermost first; not the records, and nothing that a setting cannot name."""
-    if not isinstance(body, dict) or len(path) > 3 or (path and ".".join(path) == records_path):
-        return
-    yield path, body
-    for name, value in body.items():
-        if not set(name) & set(".{}"):
-            yield from _objects(value, records_path, (*path, name))
-
-
-def _envelope(body: Any, assumed: str) -> Optional[str]:
-    """The dotted path of the records in `body`, None if there is no array of objects."""
-    if isinstance(body, list):
-        return "" if all(isinstance(each, dict) for each in body) else None
-    found = [
-        (".".join([*path, name]), value)
-        for path, holder in _objects(body, "")
-        for name, value in holder.items()
-        if isinstance(value, list) and all(isinstance(each, dict) for each in value) and not set(name) & set(".{}")
-    ]
-    likeliest = sorted(
-        found, key=lambda each: (not each[1], each[0] != assumed, _rank(each[0].rpartition(".")[2], _ENVELOPES), -len(each[1]))
-    )
-    return likeliest[0][0] if likeliest else None
-
-
-def _rank(name: str, known: Sequence[str]) -> int:
-    return list(known).index(name) if name in known else len(known)
-
-
-def _described(document: Any, collections: Sequence[str]) -> list[str]:
-    """The path prefixes that an OpenAPI or Swagger `document` gives for `collections`, most frequent first."""
-    if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
-        return []
-    base = document.get("basePath")
-    base = base.strip("/") if isinstance(base, str) else ""
-    prefixes = [
-        f"{base}/{path[: -len(name)].strip('/')}".strip("/")
-        for path in document["paths"]
-        for name in collections
-        if isinstance(path, str) and path.endswith(f"/{name}")
-    ]
-    return sorted(set(prefixes), key=lambda prefix: -prefixes.count(prefix))
-
-
-def _timestamp_form(values: Sequence[Any]) -> tuple[str, str]:
-    """The `timestamp_format` of `values`, and in words; an empty format if they have none that the connector reads."""
-    numbers = [int(value) for value in values if type(value) in (int, float) or (isinstance(value, str) and value.isdecimal())]
-    if values and len(numbers) == len(values):
-        # In seconds, today is a number below 10^10; in milliseconds that was April 1970.
-        if all(number > 10**10 for number in numbers):
-            return "epoch_ms", "epoch milliseconds"
-        return "", "epoch seconds"
-    texts = [value for value in values if isinstance(value, str) and parse(value)]
-    if not values or len(texts) < len(values):
-        return "", "none found" if not values else "a form of their own"
-    local = any(not text.endswith(("Z", "+00:00")) for text in texts)
-    return "iso8601", f"ISO 8601{', with an offset' if local else ''}"
-
-
 def manifest_fields() -> dict[str, set[str]]:
     """The fields that the schema of each stream knows."""
     folder = files("source_syfter").joinpath("schemas")
@@ -861,8 +639,6 @@ def main(args: Sequence[str]) -> int:
     parser.add_argument("--config", type=Path, required=True, help="a configuration as JSON: host and credentials are enough")
     parser.add_argument("--json", action="store_true", help="print the report as JSON; suggested_config is to be merged as it is")
     options = parser.parse_args(args)
-    from source_syfter.report import failure, running_count, show
-
     try:
         with running_count(BOUND) as on_request:
             report = probe(user_config.from_file(options.config), on_request)

@@ -1,19 +1,17 @@
-"""The probe's report for people: tables on standard output, the count of requests on standard error."""
+"""What a probe found out, as JSON and for people: tables on standard output, the count of requests on standard error."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Column, Table
 from rich.text import Text
-
-if TYPE_CHECKING:
-    from source_syfter.probe import Report
 
 _MARKS = {
     "matches": ("ok", "green"),
@@ -29,6 +27,63 @@ _VERDICTS = {
     1: "The connector cannot read this instance yet: mend what is marked as a fault.",
     2: "The connector reads this instance once this is merged into the configuration:",
 }
+
+
+Status = Literal["matches", "differs", "fault", "unknown", "note"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing about the instance.
+
+    `status`: "matches" what the configuration says; "differs", and `setting` mends it; "fault": nothing mends it; "unknown":
+    could not be found out; "note": good to know.
+    """
+
+    topic: str
+    status: Status
+    text: str
+    setting: str = ""
+
+
+@dataclass
+class Collection:
+    """What one collection answered. `unknown_fields`: of its records, beyond the connector's schema."""
+
+    status: Literal["readable", "empty", "denied", "missing", "failed"]
+    text: str = ""
+    unknown_fields: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Report:
+    """What a probe found out. Holds names of fields, parameters and headers, never a secret or a value of a record."""
+
+    address: str
+    findings: list[Finding] = field(default_factory=list)
+    collections: dict[str, Collection] = field(default_factory=dict)
+    suggested_config: dict[str, Any] = field(default_factory=dict)
+    requests: int = 0
+    most_requests: int = 0
+
+    @property
+    def exit_code(self) -> int:
+        """0: the connector reads with this configuration; 2: with the suggestion; 1: with neither."""
+        if any(finding.status == "fault" for finding in self.findings):
+            return 1
+        return 2 if self.suggested_config else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The report for machines."""
+        return {
+            "address": self.address,
+            "result": {0: "matches", 1: "fault", 2: "differs"}[self.exit_code],
+            "requests": self.requests,
+            "most_requests": self.most_requests,
+            "findings": [vars(finding) for finding in self.findings],
+            "collections": {name: vars(collection) for name, collection in self.collections.items()},
+            "suggested_config": self.suggested_config,
+        }
 
 
 @contextmanager

@@ -12,8 +12,10 @@ import pytest
 import requests
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_syfter import probe as module
-from source_syfter.probe import BOUND, Report, main, probe
+from source_syfter import asking, bodies
+from source_syfter.asking import BOUND
+from source_syfter.probe import main, probe
+from source_syfter.report import Report
 from unit_tests.clocks import Clock
 from unit_tests.instance import HOST, KEY, Answer, Asked, Instance, config, moment, oauth, some
 from unit_tests.reading import STREAMS
@@ -25,7 +27,7 @@ SECRET_VALUE = "a-value-of-a-record"
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Waits take no time and are noted."""
     clock = Clock()
-    monkeypatch.setattr(module, "time", clock)
+    monkeypatch.setattr(asking, "time", clock)
     return clock.waits
 
 
@@ -101,7 +103,7 @@ def test_requests_are_counted_aloud_and_bounded(instance: Instance) -> None:
 
 
 def test_the_bound_ends_the_probe_with_what_it_has(monkeypatch: pytest.MonkeyPatch, instance: Instance) -> None:
-    monkeypatch.setattr(module, "BOUND", 5)
+    monkeypatch.setattr(asking, "BOUND", 5)
 
     report = probe(config())
 
@@ -172,7 +174,7 @@ def test_long_waits_are_not_waited_for(instance: Instance, waits: list[float]) -
 
 def test_a_slow_instance_ends_the_probe(instance: Instance) -> None:
     def slowly(asked: Asked) -> None:
-        module.time.sleep(40)
+        asking.time.sleep(40)
 
     instance.always_answers(None, slowly)
 
@@ -256,6 +258,38 @@ def test_records_that_no_setting_can_name_are_a_fault(instance: Instance) -> Non
 
     assert report.exit_code == 1
     assert status(report, "records") == "fault"
+
+
+@pytest.mark.parametrize("elsewhere", ["/api/", "/api/v1/"])
+def test_a_prefix_that_leads_to_a_page_for_people_elsewhere_is_passed_over(instance: Instance, elsewhere: str) -> None:
+    """The second time: the assumed prefix is not found, and the next one is led away."""
+    away, missing = Answer("", 302, {"Location": "https://sign-in.test/"}), Answer("", 404)
+    instance.always_answers(
+        None,
+        lambda asked: None if "/v1/" in asked.url and "/api/" not in asked.url else (away if elsewhere in asked.url else missing),
+    )
+
+    report = probe(config())
+
+    assert report.exit_code == 2
+    assert conventions(report) == {"path_prefix": "v1"}
+    assert {asked.url.split("/")[2] for asked in instance.asked} == {"syfter.test"}
+
+
+def test_a_list_of_one_page_is_asked_for_less_to_show_its_token(instance: Instance) -> None:
+    """A token comes only where the list goes on, which that of three records does not."""
+
+    def by_token(asked: Asked) -> Answer:
+        rows = instance.records[asked.stream]
+        first, size = int(asked.query.get("after", 0)), int(asked.query.get("limit", 10))
+        rest = {"next": first + size} if first + size < len(rows) else {}
+        return Answer({"data": rows[first : first + size], **rest})
+
+    for stream in STREAMS:
+        instance.records[stream] = some(3)
+    instance.always_answers(None, by_token)
+
+    assert conventions(probe(config())) == {"paging": "cursor", "cursor_parameter": "after", "cursor_path": "next"}
 
 
 @pytest.mark.parametrize(
@@ -347,7 +381,7 @@ def test_a_configuration_that_does_not_fit_is_corrected(instance: Instance) -> N
     ],
 )
 def test_prefixes_that_a_description_gives(document: Any, prefixes: list[str]) -> None:
-    assert module._described(document, ["companies", "articles"]) == prefixes
+    assert bodies.described(document, ["companies", "articles"]) == prefixes
 
 
 # --- command ----------------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import zlib
 from datetime import timedelta
 from email.utils import format_datetime
 from io import BytesIO
+from threading import Event
 from typing import Any
 
 import pytest
@@ -281,13 +282,19 @@ def test_the_time_outs_are_those_of_the_simulation(instance: Instance, monkeypat
     assert seen == [(10.0, 20.0), (10, 30), (10, 30)], "token, page, page: to connect, to read"
 
 
-def test_after_an_answer_the_tries_count_anew(instance: Instance, clock: Clock) -> None:
+def test_after_an_answer_the_tries_count_anew(instance: Instance, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     """Another stream's trouble shortens the tries only while nothing at all is answered."""
+
+    def once_companies_are_given_up(asked: Any) -> None:
+        while not any("Finished syncing companies" in record.message for record in caplog.records):
+            Event().wait(0.01)
+
     instance.records["articles"] = some(3)
     instance.always_answers("companies", requests.ReadTimeout())
-    instance.answers("articles", None, requests.ReadTimeout(), requests.ReadTimeout())
+    instance.answers("articles", once_companies_are_given_up, requests.ReadTimeout(), requests.ReadTimeout())
 
-    outcome = read(config(page_size=2), "companies", "articles")
+    with caplog.at_level("INFO"):
+        outcome = read(config(page_size=2), "companies", "articles")
 
     assert outcome.ids("articles") == [1, 2, 3]
 
