@@ -6,6 +6,7 @@ Each variant of the sandbox stands for an instance that differs from what the co
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,7 +32,14 @@ MIXED = [
     Variant("mixed-offset", "", records_path="", limit_parameter="$top", offset_parameter="start", id_field="uuid", strict=True),
     Variant("mixed-page", "", records_path="data.rows", paging="page", page_parameter="p", first_page=0, fixed_page=5),
     Variant(
-        "mixed-cursor", "", paging="cursor", cursor_path="links.after", cursor_parameter="page_token", fixed_page=9, strict=True
+        "mixed-cursor",
+        "",
+        paging="cursor",
+        cursor_path="links.after",
+        cursor_parameter="page_token",
+        fixed_page=9,
+        strict=True,
+        newest_first=True,
     ),
     Variant(
         "mixed-whole", "", paging="none", has_total=False, strict=True, updated_since_parameter="", timestamp_format="epoch_ms"
@@ -64,10 +72,10 @@ def truth(box: Sandbox) -> dict[str, list[dict[str, Any]]]:
 
 
 @contextmanager
-def probed(variant: str | Variant) -> Iterator[tuple[Sandbox, Report, dict[str, Any]]]:
+def probed(variant: str | Variant, companies: int = 12, page_size: int = 8) -> Iterator[tuple[Sandbox, Report, dict[str, Any]]]:
     """An instance, what the probe finds out from host and credentials, and the configuration with its suggestion."""
-    with running(companies=12, conventions=variant) as box:
-        typed = box.config(conventions=None, page_size=8)
+    with running(companies=companies, conventions=variant) as box:
+        typed = box.config(conventions=None, page_size=page_size)
         report = probe(typed)
         yield box, report, merged(typed, report.suggested_config)
 
@@ -85,6 +93,56 @@ def test_the_suggestion_is_enough(variant: str | Variant) -> None:
     assert records(by_package) == expected
     assert by_bundle.failure is None
     assert records(by_bundle) == expected
+
+
+def combined(lot: random.Random) -> Variant:
+    """Conventions put together by lot. None with faults: what nobody could read is told in the tests below."""
+    paging = lot.choice(["offset", "page", "cursor", "none"])
+    in_form = lot.choice(["iso8601", "iso8601", "epoch_ms"])
+    header, prefix = lot.choice([("Authorization", "Api-Key "), ("X-API-Key", ""), ("Authorization", "Token ")])
+    return Variant(
+        "combined",
+        "",
+        path_prefix=lot.choice(["api", "v1", "", "company-data/v2"]) if lot.random() < 0.9 else "api/v1",
+        api_key_header=header,
+        api_key_prefix=prefix,
+        # An array has no place for a token.
+        records_path=lot.choice(["data", "items", "result.items", "payload.deep.rows", "data" if paging == "cursor" else ""]),
+        paging=paging,
+        limit_parameter=lot.choice(["limit", "per_page", "take", "pageSize", "$top", "first"]),
+        offset_parameter=lot.choice(["offset", "skip", "start", "from"]),
+        page_parameter=lot.choice(["page", "p", "page_number", "pageIndex"]),
+        first_page=lot.choice([0, 1]),
+        cursor_parameter=lot.choice(["cursor", "after", "page_token", "starting_after"]),
+        cursor_path=lot.choice(["next_cursor", "meta.next", "paging.cursors.after", "nextPageToken"]),
+        updated_since_parameter=lot.choice(["updated_since", "", "modified_since", "since", "updated_at[gte]"]),
+        id_field=lot.choice(["id", "_id", "uuid"]),
+        timestamp_format=in_form,
+        clock=lot.choice(["milliseconds", "seconds", "microseconds", "summer_offset"])
+        if in_form == "iso8601"
+        else "milliseconds",
+        page_cap=lot.choice([None, 5, 60]),
+        fixed_page=lot.choice([None, None, None, 7]),
+        ignores_limit=lot.random() < 0.1,
+        ignores_updated_since=lot.random() < 0.15,
+        strict=lot.random() < 0.4,
+        newest_first=lot.random() < 0.3,
+        has_total=lot.random() < 0.6,
+        omits_nulls=lot.random() < 0.2,
+        extra_fields=lot.random() < 0.2,
+    )
+
+
+@pytest.mark.parametrize("seed", [*range(8), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(8, 300))])
+def test_the_suggestion_is_enough_for_any_combination(seed: int) -> None:
+    lot = random.Random(seed)
+    with probed(combined(lot), companies=lot.choice([3, 12, 30]), page_size=lot.choice([8, 100])) as (box, report, config):
+        expected = truth(box)
+        outcome = read_manifest(bundle(config), config) if seed % 4 == 0 else read(config)
+
+    assert report.exit_code in (0, 2)
+    assert outcome.failure is None
+    assert records(outcome) == expected
 
 
 @pytest.mark.parametrize("name", ["default", "extra-fields", "rate-limited", "newest-first", "sparse"])

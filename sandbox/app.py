@@ -185,15 +185,19 @@ def _cut(variant: Variant, view: View | FixedView, window: Window) -> tuple[list
     """The records of a window, and whether a cursor leads on from there."""
     total = view.total
     try:
-        offset = window.offset if window.after is None else view.through(window.after)
+        if window.after is None:
+            offset = window.offset
+        else:
+            offset = total - view.before(window.after) if variant.newest_first else view.through(window.after)
     except TypeError:  # a token that holds another kind of key
         raise RefusedError(400, f"{variant.cursor_parameter} is not a cursor of this collection") from None
     if variant.clamps_offset and offset >= total:
         offset = max(0, (total - 1) // window.limit * window.limit)
     if variant.newest_first:
         end = max(0, total - offset)
-        return view.page(max(0, end - window.limit), min(window.limit, end))[::-1], False
-    records = view.page(offset, window.limit)
+        records = view.page(max(0, end - window.limit), min(window.limit, end))[::-1]
+    else:
+        records = view.page(offset, window.limit)
     return records, variant.paging == "cursor" and 0 < offset + len(records) < total
 
 

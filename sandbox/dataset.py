@@ -91,6 +91,10 @@ class FixedView:
         """How many records have this key or one before it."""
         return bisect_right(self._keys, key)
 
+    def before(self, key: Any) -> int:
+        """How many records have a key before this one."""
+        return bisect_left(self._keys, key)
+
     def page(self, offset: int, limit: int) -> list[Json]:
         """Up to `limit` records from `offset` on."""
         return [dict(record) for record in self._records[offset : offset + limit]]

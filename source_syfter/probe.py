@@ -477,9 +477,10 @@ class Probe:
             self._add("paging", "fault", text, "conventions.paging")
             return
         counts = [len(self._records(self._first(name)) or []) for name in self._paths]
-        if total is None and count > _FEW and counts.count(count) > 1:
+        if total is None and count > _FEW and counts.count(count) > 1 and self._assumed["paging"] != "none":
             text = (
-                f"{counts.count(count)} collections give exactly {count} records, which looks like a first page; nothing leads on"
+                f"{counts.count(count)} collections give exactly {count} records, which looks like a first page; nothing "
+                "leads on. If that is all they hold, set conventions.paging to none"
             )
             self._add("paging", "fault", text, "conventions.paging")
             return

@@ -341,6 +341,7 @@ def test_first_pages_of_one_size_are_not_taken_for_whole_lists(instance: Instanc
 
     assert report.exit_code == 1
     assert "exactly 20 records" in text(report, "paging")
+    assert probe(config(conventions={"paging": "none"})).exit_code == 0, "whoever knows better is believed"
 
 
 def test_a_page_beyond_the_end_that_is_not_found_is_a_fault(instance: Instance) -> None:
