@@ -7,7 +7,8 @@ BIN := $(abspath $(VENV))/bin
 # uv reads the machine's own certificate store, as pip and the browser do; older and newer releases name the switch differently.
 UV := UV_NATIVE_TLS=1 UV_SYSTEM_CERTS=1 $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
-LOCK := $(UV) pip compile $(LOCK_ARGS) --quiet --universal --python-version 3.10 --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+LOCK := $(UV) pip compile $(LOCK_ARGS) --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+ANY_PYTHON := --universal --python-version 3.10
 NOT_IN_IMAGE = $(patsubst %,--no-emit-package %,$(shell sed 's/\#.*//' requirements/not-in-image.in))
 IMAGE = $(shell sed -n 's/^  dockerRepository: //p' metadata.yaml):$(shell sed -n 's/^  dockerImageTag: //p' metadata.yaml)
 # Two workers: the tests start servers and connector processes of their own, so more of them only wait for each other.
@@ -57,11 +58,14 @@ docs: $(VENV)/dev.stamp ## rewrite the generated tables in docs/ from manifest a
 
 venv: $(VENV)/dev.stamp ## the environment alone, with everything that tests and linters need
 
-lock: $(VENV)/bootstrap.stamp ## resolve pyproject.toml into requirements/*.txt; LOCK_ARGS=--upgrade takes newer versions
-	@$(LOCK) requirements/bootstrap.in -o requirements/bootstrap.txt
-	@$(LOCK) pyproject.toml $(NOT_IN_IMAGE) -o requirements/runtime.txt
-	@$(LOCK) pyproject.toml --all-extras -o requirements/dev.txt
-	@$(LOCK) pyproject.toml --extra sandbox --extra demo -c requirements/dev.txt -o requirements/demo.txt
+lock: $(VENV)/bootstrap.stamp ## resolve what is required into the hashed requirements*.txt; LOCK_ARGS=--upgrade takes newer versions
+	@$(LOCK) $(ANY_PYTHON) requirements/bootstrap.in -o requirements/bootstrap.txt
+	@$(LOCK) $(ANY_PYTHON) pyproject.toml $(NOT_IN_IMAGE) -o requirements/runtime.txt
+	@$(LOCK) $(ANY_PYTHON) pyproject.toml --all-extras -o requirements/dev.txt
+	@$(LOCK) $(ANY_PYTHON) pyproject.toml --extra sandbox --extra demo -c requirements/dev.txt -o requirements/demo.txt
+	@$(LOCK) $(ANY_PYTHON) benchmarks/requirements.in -o benchmarks/requirements.txt
+	@$(LOCK) --universal --python-version 3.11 dbt/integration_tests/requirements-mysql.in -o dbt/integration_tests/requirements-mysql.txt
+	@$(LOCK) --python-version 3.11 examples/airflow/requirements.in -o examples/airflow/requirements.txt
 
 clean: ## remove the environment, caches and the demo's output
 	rm -rf $(VENV) demo/output dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .tmp
