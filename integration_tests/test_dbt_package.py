@@ -149,10 +149,10 @@ BREAKS = [
         "preference_beats_priority",
     ),
     (
-        "exact and * alike",
+        "* before exact",
         RESOLVE,
         "then {{ loop.index * 2 - 1 }} else",
-        "then {{ loop.index * 2 }} else",
+        "then {{ loop.index * 2 + 1 }} else",
         "exact_priority_beats_any_column_priority",
     ),
     (
