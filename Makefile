@@ -27,13 +27,13 @@ demo: $(VENV)/demo.stamp ## the whole way, on this machine: sandbox -> connector
 	@$(BIN)/python -m demo $(DEMO_ARGS)
 
 test: $(VENV)/dev.stamp $(VENV)/runtime.stamp ## all tests that need no container; TEST_ARGS are handed to pytest
-	@$(PYTEST) -m 'not image and not mysql and not soak and not image_tests and not old_cdk' $(TEST_ARGS)
+	@$(PYTEST) -m 'not image and not mysql and not airflow and not soak and not image_tests and not old_cdk' $(TEST_ARGS)
 
 test-mysql: $(VENV)/dev.stamp .venv-mysql/stamp ## the dbt package and the dlt bridge on a real MariaDB; needs its server installed
 	@SYFTER_DBT_MYSQL=$(CURDIR)/.venv-mysql/bin/dbt $(BIN)/python -m pytest -m mysql $(TEST_ARGS)
 
 test-airflow: $(VENV)/dev.stamp .venv-airflow/stamp ## the example DAG in Airflow itself; the first time it installs Airflow
-	@SYFTER_AIRFLOW_PYTHON=$(CURDIR)/.venv-airflow/bin/python $(BIN)/python -m pytest integration_tests/test_airflow_example.py $(TEST_ARGS)
+	@SYFTER_AIRFLOW_PYTHON=$(CURDIR)/.venv-airflow/bin/python $(BIN)/python -m pytest -m airflow $(TEST_ARGS)
 
 soak: $(VENV)/dev.stamp ## the long runs with many rows
 	@$(BIN)/python -m pytest -m soak --timeout 0 $(TEST_ARGS)

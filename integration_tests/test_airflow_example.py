@@ -16,7 +16,7 @@ import pytest
 from integration_tests.dbt_warehouses import ROOT, Project
 
 # dbt and dlt take seconds to start, and minutes on a machine that is busy.
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.airflow, pytest.mark.timeout(900)]
 
 AIRFLOW = Path(os.environ.get("SYFTER_AIRFLOW_PYTHON", ROOT / ".venv-airflow/bin/python"))
 
