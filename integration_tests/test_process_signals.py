@@ -90,6 +90,7 @@ def test_a_full_disk_under_the_output_fails_the_read(born: Nursery, box: Sandbox
     process = born.read(box.config(), STREAMS, out=Path("/dev/full"))
 
     assert process.wait(30) == 1
+    assert "[unwritable-output]" in process.text
     assert not [form for form in disguises(box.config()) if form in process.text]
 
 

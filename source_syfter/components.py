@@ -338,7 +338,9 @@ class ErrorHandler(DefaultErrorHandler):
         if found is None and response.ok:
             return ErrorResolution(ResponseAction.SUCCESS)
         if found is None:
-            message = f"{self._stream}: the instance answered with status {response.status_code}. [request-refused]"
+            message = (
+                f"{self._stream}: the instance answered with status {response.status_code}. Check the host. [request-refused]"
+            )
             action = ResponseAction.RETRY if response.status_code >= 500 else ResponseAction.FAIL
             found = ErrorResolution(action, FailureType.config_error, message)
         if found.response_action is ResponseAction.REFRESH_TOKEN_THEN_RETRY:

@@ -39,11 +39,13 @@ def from_file(path: Path) -> Mapping[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise config_error(f"--config: {path} cannot be read: {error.strerror}. [unreadable-file]") from None
+        raise config_error(f"--config: {path} cannot be read: {error.strerror}. Check the path. [unreadable-file]") from None
     except ValueError:
         config = None
     if not isinstance(config, dict):
-        raise config_error(f"--config: {path} does not hold a configuration as JSON. [unreadable-file]")
+        raise config_error(
+            f"--config: {path} does not hold a configuration as JSON. Check that it is the right file. [unreadable-file]"
+        )
     return config
 
 
@@ -53,10 +55,10 @@ def checked(config: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any
     Raises a config error that names the field, and never shows the value of a secret.
     """
     if not isinstance(config, Mapping):
-        raise config_error("The configuration is not a JSON object. [invalid-config]")
+        raise config_error('The configuration is not a JSON object. Write it as {"credentials": ...}. [invalid-config]')
     clean: dict[str, Any] = _without_empty(config)
     for problem in _schema_problems(clean, spec):
-        raise config_error(f"{problem} [invalid-config]")
+        raise config_error(problem)
     insecure = bool(clean.get("allow_insecure_http"))
     clean["host"] = _address("Host (host)", clean.get("host", DEFAULT_HOST), insecure)
     clean["credentials"] = _credentials(clean["credentials"], insecure)
@@ -95,12 +97,12 @@ def _without_empty(value: Any, path: str = "") -> Any:
 
 
 def _schema_problems(config: Mapping[str, Any], spec: Mapping[str, Any]) -> Iterator[str]:
-    """One sentence per fault, most outward first. A `oneOf` is judged by the branch that its constant selects."""
+    """One message per fault, most outward first. A `oneOf` is judged by the branch that its constant selects."""
     for error in jsonschema.Draft7Validator(spec).iter_errors(config):
         if error.validator == "oneOf":
             yield from _branch_problems(error)
         else:
-            yield _sentence(error, spec)
+            yield _message(error, spec)
 
 
 def _branch_problems(error: jsonschema.ValidationError) -> Iterator[str]:
@@ -108,13 +110,13 @@ def _branch_problems(error: jsonschema.ValidationError) -> Iterator[str]:
     branches = {branch["properties"]["auth_type"]["const"]: branch for branch in variants}
     chosen = error.instance.get("auth_type") if isinstance(error.instance, dict) else None
     if not isinstance(chosen, str) or chosen not in branches:
-        yield f"Authentication (credentials.auth_type): choose a scheme, one of {', '.join(branches)}."
+        yield f"Authentication (credentials.auth_type) names no scheme. Choose one of {', '.join(branches)}. [invalid-config]"
         return
     for fault in jsonschema.Draft7Validator(branches[chosen]).iter_errors(error.instance):
-        yield _sentence(fault, branches[chosen], within="credentials")
+        yield _message(fault, branches[chosen], within="credentials")
 
 
-def _sentence(error: jsonschema.ValidationError, schema: Mapping[str, Any], within: str = "") -> str:
+def _message(error: jsonschema.ValidationError, schema: Mapping[str, Any], within: str = "") -> str:
     path = list(error.absolute_path)
     expected: Any = error.validator_value
     if error.validator == "required":
@@ -124,24 +126,23 @@ def _sentence(error: jsonschema.ValidationError, schema: Mapping[str, Any], with
     key = ".".join(filter(None, [within, *map(str, path)]))
     title = f"{field.get('title', 'The configuration')} ({key})"
     # Never a value from the credentials, nor a password in an address.
-    shown = f'"{str(error.instance)[:60]}" ' if isinstance(error.instance, (str, int, float)) else ""
-    if key.startswith("credentials") or "@" in shown:
-        shown = ""
+    value = str(error.instance)[:60]
+    if isinstance(error.instance, (str, int, float)) and not key.startswith("credentials") and "@" not in value:
+        title += f': "{value}"'
     if error.validator == "required":
-        return f"{title} is missing."
+        return f"{title} is missing. Enter it. [invalid-config]"
     if error.validator == "pattern":
-        return f"{title}: {shown}is not valid. It should look like {field.get('pattern_descriptor', field['pattern'])}."
+        expected = field.get("pattern_descriptor", field["pattern"])
+        return f"{title} is not valid. It should look like {expected}. [invalid-config]"
     if error.validator in ("minLength", "minItems"):
-        return f"{title} is empty."
+        return f"{title} is empty. Enter it. [invalid-config]"
     if error.validator == "enum":
-        return f"{title}: {shown}is not one of {', '.join(map(str, expected))}."
+        return f"{title} is not among the choices. Choose one of {', '.join(map(str, expected))}. [invalid-config]"
     if error.validator in ("minimum", "maximum"):
         least, most = field.get("minimum"), field.get("maximum")
-        allowed = f"{least} to {most} is allowed" if most else f"{least} is the least"
-        return f"{title}: {shown}is out of range; {allowed}."
-    if error.validator == "type":
-        return f"{title}: {shown}should be of type {expected}."
-    return f"{title}: {shown}is not valid."
+        return f"{title} is out of range. Enter {f'{least} to {most}' if most else f'{least} or more'}. [invalid-config]"
+    # All that is left in the spec is the type.
+    return f"{title} is of another type. Enter {expected}. [invalid-config]"
 
 
 def _schema_at(schema: Mapping[str, Any], path: list[Any]) -> Mapping[str, Any]:
@@ -177,9 +178,9 @@ def _credentials(credentials: Mapping[str, Any], insecure: bool) -> dict[str, An
             cleaned[name] = _header_value(f"{title} (credentials.{name})", cleaned[name].strip())
     for name in ("username", "password", "client_id", "client_secret"):
         if name in cleaned and not cleaned[name].strip():
-            raise config_error(f"Authentication (credentials.{name}) is empty. [invalid-config]")
+            raise config_error(f"Authentication (credentials.{name}) is empty. Enter it. [invalid-config]")
     if ":" in cleaned.get("username", ""):
-        raise config_error("User name (credentials.username) cannot hold a colon. [invalid-config]")
+        raise config_error("User name (credentials.username) cannot hold a colon. Check what was entered. [invalid-config]")
     if "token_url" in cleaned:
         cleaned["token_url"] = _address("Token URL (credentials.token_url)", cleaned["token_url"], insecure)
     return cleaned
@@ -187,9 +188,11 @@ def _credentials(credentials: Mapping[str, Any], insecure: bool) -> dict[str, An
 
 def _header_value(title: str, value: str) -> str:
     if not value:
-        raise config_error(f"{title} is empty. [invalid-config]")
+        raise config_error(f"{title} is empty. Enter it. [invalid-config]")
     if not value.isascii() or not value.isprintable():
-        raise config_error(f"{title} holds a character that cannot be sent, such as a line break. [invalid-config]")
+        raise config_error(
+            f"{title} holds a character that cannot be sent, such as a line break. Copy it again. [invalid-config]"
+        )
     return value
 
 

@@ -144,7 +144,7 @@ def _additional_collections(manifest: Manifest, collections: list[Mapping[str, A
         name = collection["name"]
         if name in taken:
             raise config_error(
-                f'Additional collections: there already is a stream "{name}"; choose another name. [invalid-config]'
+                f'Additional collections: there already is a stream "{name}". Choose another name. [invalid-config]'
             )
         taken.add(name)
         manifest["streams"].append(_stream(manifest["definitions"], collection))

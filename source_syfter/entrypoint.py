@@ -136,7 +136,9 @@ def _load(read: Callable[[str], T], path: Optional[str], option: str, what: str)
     try:
         return read(path)
     except OSError as error:
-        raise config_error(f"{option}: {path} cannot be read: {error.strerror}. [unreadable-file]") from None
+        raise config_error(f"{option}: {path} cannot be read: {error.strerror}. Check the path. [unreadable-file]") from None
     except Exception:
         # The serializers raise errors of many kinds, which may quote the file; it may hold secrets.
-        raise config_error(f"{option}: {path} does not hold {what} as JSON. [unreadable-file]") from None
+        raise config_error(
+            f"{option}: {path} does not hold {what} as JSON. Check that it is the right file. [unreadable-file]"
+        ) from None

@@ -14,7 +14,7 @@ import json
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -145,46 +145,55 @@ def settings(spec: dict[str, Any]) -> str:
     return table(["Key", "Title in the form", "Meaning", "Default"], rows)
 
 
-@dataclass
-class Message:
-    """All texts under one error code."""
+# A message is one sentence on the cause, then what to do.
+SENTENCE = re.compile(r"\.\s+(?=[A-Z])")
+KINDS = {"config_error": "yours to mend", "transient_error": "passes by itself, or is the instance's to mend"}
 
-    texts: list[str] = field(default_factory=list)
-    when: set[str] = field(default_factory=set)
-    kinds: set[str] = field(default_factory=set)
+
+@dataclass(frozen=True)
+class Message:
+    """An error that a user can see. `kind`: how Airbyte treats it; `statuses`: the HTTP statuses that lead to it."""
+
+    code: str
+    kind: str
+    statuses: str
+    cause: str
+    remedy: str
+
+    @classmethod
+    def of(cls, text: str, kind: str, statuses: str = "") -> Message:
+        """The message `text`, as the source has it, with its code at the end."""
+        parts = SENTENCE.split(CODE.sub("", text).strip(), maxsplit=1)
+        cause, remedy = parts if len(parts) == 2 else (parts[0], "")
+        return cls(code_of(text) or "", kind or "config_error", statuses, cause.rstrip("."), remedy)
+
+
+def messages(manifest: dict[str, Any]) -> list[Message]:
+    """All errors: of the filters in the manifest, and those that the Python files raise. Sorted by code."""
+    found = []
+    for definition in manifest["definitions"].values():
+        if isinstance(definition, dict) and definition.get("type") == "HttpResponseFilter" and "error_message" in definition:
+            passes = definition["action"] in ("RETRY", "RATE_LIMITED")
+            codes = definition["http_codes"]
+            found.append(
+                Message.of(
+                    re.sub(r"\{\{.*?\}\}", "…", " ".join(definition["error_message"].split())),
+                    "transient_error" if passes else definition.get("failure_type", "config_error"),
+                    f"{min(codes)} to {max(codes)}" if len(codes) > 8 else ", ".join(map(str, codes)),
+                )
+            )
+    for file in sorted(PACKAGE.glob("*.py")):
+        found += [Message.of(text, kind) for text, kind in texts(ast.parse(file.read_text(encoding="utf-8")))]
+    return sorted(dict.fromkeys(found), key=lambda message: (message.code, not message.statuses))
 
 
 def errors(manifest: dict[str, Any]) -> str:
-    """One row an error code: filters in the manifest first, then what the Python files raise."""
-    messages: dict[str, Message] = {}
-    for definition in manifest["definitions"].values():
-        if isinstance(definition, dict) and definition.get("type") == "HttpResponseFilter" and "error_message" in definition:
-            text = re.sub(r"\{\{.*?\}\}", "…", " ".join(definition["error_message"].split()))
-            message = messages.setdefault(code_of(text) or "", Message())
-            message.texts.append(text)
-            message.when.update(
-                f"{min(group)} to {max(group)}" if len(group) > 8 else ", ".join(map(str, group))
-                for group in [definition["http_codes"]]
-            )
-            message.kinds.add(
-                "transient_error"
-                if definition["action"] in ("RETRY", "RATE_LIMITED")
-                else definition.get("failure_type", "config_error")
-            )
-    for file in sorted(PACKAGE.glob("*.py")):
-        for text, kind in texts(ast.parse(file.read_text(encoding="utf-8"))):
-            message = messages.setdefault(code_of(text) or "", Message())
-            message.texts.append(text)
-            message.kinds.add(kind)
-    rows = []
-    for code, message in sorted(messages.items()):
-        kinds = message.kinds - {""} or {"config_error"}
-        meaning = {"config_error": "yours to mend", "transient_error": "passes by itself, or is the instance's to mend"}
-        shown = "<br>".join(dict.fromkeys(CODE.sub("", text).strip() for text in message.texts))
-        rows.append(
-            [f"`{code}`", "; ".join(sorted(message.when)) or "", " or ".join(meaning[kind] for kind in sorted(kinds)), shown]
-        )
-    return table(["Code", "HTTP status", "Kind", "What it says"], rows)
+    """One row a message."""
+    rows = [
+        [f"`{message.code}`", message.statuses, KINDS[message.kind], message.cause, message.remedy]
+        for message in messages(manifest)
+    ]
+    return table(["Code", "HTTP status", "Kind", "Text: the cause", "Text: what to do"], rows)
 
 
 def faults() -> str:

@@ -35,7 +35,7 @@ def test_a_check_needs_only_one_collection(instance: Instance, status: int) -> N
     [
         (Answer(status=401), ["(401)", "Authentication"]),
         (Answer(status=403), ["(403)", "9 collections", "https://syfter.test/api"]),
-        (Answer(status=404), ["404", "path prefix", "conventions.path_prefix", "https://syfter.test/api"]),
+        (Answer(status=404), ["[wrong-prefix]", "404", "path prefix", "conventions.path_prefix", "https://syfter.test/api"]),
         (Answer(status=500), ["server error"]),
         (Answer(status=429), ["limits the rate"]),
         (Answer(status=503, headers={"Retry-After": "300"}), ["300 seconds"]),
@@ -71,7 +71,7 @@ def test_a_check_of_an_incomplete_config_names_what_is_missing(wrong: Any) -> No
     succeeded, message = check(wrong)
 
     assert not succeeded
-    assert "missing" in message or "empty" in message or "choose a scheme" in message
+    assert "missing" in message or "empty" in message or "names no scheme" in message
 
 
 def test_trouble_that_passes_does_not_fail_a_check(instance: Instance, clock: Clock) -> None:

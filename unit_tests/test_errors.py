@@ -143,15 +143,15 @@ CAUSES = {
     "unknown host": (
         requests.ConnectionError(urllib3_errors.NameResolutionError("syfter.test", None, OSError())),
         CONFIG_ERROR,
-        ["syfter.test", "not known", '"Host"'],
+        ["syfter.test", "not known", '"Host"', "[unknown-host]"],
     ),
-    "tls": (requests.exceptions.SSLError("certificate verify failed"), CONFIG_ERROR, ["syfter.test", "certificate"]),
+    "tls": (requests.exceptions.SSLError("certificate verify failed"), CONFIG_ERROR, ["syfter.test", "certificate", "[tls]"]),
     "refused": (
         requests.ConnectionError(urllib3_errors.NewConnectionError(None, "x"), ConnectionRefusedError()),
         TRANSIENT,
-        ["syfter.test", "refuses connections"],
+        ["syfter.test", "refuses connections", "[refused]"],
     ),
-    "connect time-out": (requests.ConnectTimeout(), TRANSIENT, ["syfter.test", "cannot be reached"]),
+    "connect time-out": (requests.ConnectTimeout(), TRANSIENT, ["syfter.test", "cannot be reached", "[no-answer]"]),
     "read time-out": (requests.ReadTimeout(), TRANSIENT, ["syfter.test", "did not answer in time"]),
     "time-out in the body": (
         requests.ConnectionError(urllib3_errors.ReadTimeoutError(None, None, "Read timed out.")),
@@ -164,7 +164,10 @@ CAUSES = {
         TRANSIENT,
         ["syfter.test", "before the answer was whole"],
     ),
-    "circles": (requests.TooManyRedirects(), CONFIG_ERROR, ["syfter.test", "redirects"]),
+    "circles": (requests.TooManyRedirects(), CONFIG_ERROR, ["syfter.test", "redirects", "[redirected]"]),
+    "proxy": (requests.exceptions.ProxyError(), TRANSIENT, ["syfter.test", "HTTPS_PROXY", "[proxy]"]),
+    "no address": (requests.exceptions.InvalidURL(), CONFIG_ERROR, ["syfter.test", '"Host"', "[invalid-address]"]),
+    "key with a line break": (requests.exceptions.InvalidHeader(), CONFIG_ERROR, ["line breaks", "[invalid-credentials]"]),
 }
 
 

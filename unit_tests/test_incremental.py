@@ -325,7 +325,7 @@ def test_an_unreadable_state_is_an_error_that_names_the_stream(instance: Instanc
 
     assert outcome.failure.failure_type.value == "config_error"
     assert "articles" in outcome.failure.message
-    assert "state" in outcome.failure.message
+    assert "[unreadable-state]" in outcome.failure.message
 
 
 @pytest.mark.parametrize(
