@@ -1,0 +1,49 @@
+"""Keeps what this release leaves behind, for test_releases.py to replay with every later one: run once before a release.
+
+python -m unit_tests.releases.record
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airbyte_cdk.models import AirbyteMessageSerializer, ConfiguredAirbyteCatalogSerializer, Type
+
+from source_syfter.source import SourceSyfter
+from unit_tests.conftest import connect
+from unit_tests.instance import Instance, config, some
+from unit_tests.reading import LOGGER, STREAMS, configured, read
+
+
+def main() -> None:
+    """Writes config, configured catalog, and the last state of a read of five records in each stream."""
+    folder = Path(__file__).parent / version("airbyte-source-syfter")
+    folder.mkdir()
+    settings = config(start_date="2025-01-01", lookback_window_minutes=0, page_size=4, num_workers=4)
+    discovered = SourceSyfter(config=settings).discover(LOGGER, settings)
+    catalog = configured(STREAMS)
+    for chosen, stream in zip(catalog.streams, discovered.streams, strict=True):
+        chosen.stream = stream
+    with pytest.MonkeyPatch.context() as patch:
+        connect(patch, Instance({name: some(5) for name in STREAMS}))
+        outcome = read(settings)
+    states = {
+        message.state.stream.stream_descriptor.name: AirbyteMessageSerializer.dump(message)["state"]
+        for message in outcome.messages
+        if message.type is Type.STATE
+    }
+    contents: dict[str, Any] = {
+        "config": settings,
+        "catalog": ConfiguredAirbyteCatalogSerializer.dump(catalog),
+        "state": list(states.values()),
+    }
+    for name, content in contents.items():
+        (folder / f"{name}.json").write_text(json.dumps(content) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
