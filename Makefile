@@ -26,7 +26,7 @@ help: ## this list
 demo: $(VENV)/demo.stamp ## the whole way, on this machine: sandbox -> connector -> DuckDB -> dbt -> report
 	@$(BIN)/python -m demo $(DEMO_ARGS)
 
-test: $(VENV)/dev.stamp $(VENV)/runtime.stamp ## all tests that need no container; TEST_ARGS are handed to pytest
+test: $(VENV)/dev.stamp $(VENV)/runtime.stamp $(VENV)/fuzz.stamp ## all tests that need no container; TEST_ARGS are handed to pytest
 	@$(PYTEST) -m 'not image and not mysql and not airflow and not soak and not image_tests and not old_cdk' $(TEST_ARGS)
 
 test-mysql: $(VENV)/dev.stamp .venv-mysql/stamp ## the dbt package and the dlt bridge on a real MariaDB; needs its server installed
@@ -35,7 +35,8 @@ test-mysql: $(VENV)/dev.stamp .venv-mysql/stamp ## the dbt package and the dlt b
 test-airflow: $(VENV)/dev.stamp .venv-airflow/stamp ## the example DAG in Airflow itself; the first time it installs Airflow
 	@SYFTER_AIRFLOW_PYTHON=$(CURDIR)/.venv-airflow/bin/python $(BIN)/python -m pytest -m airflow $(TEST_ARGS)
 
-soak: $(VENV)/dev.stamp ## the long runs with many rows
+soak: $(VENV)/dev.stamp $(VENV)/fuzz.stamp ## the long runs with many rows
+	@$(BIN)/python -m pytest unit_tests/test_fuzz.py --hypothesis-profile soak --timeout 0 $(TEST_ARGS)
 	@$(BIN)/python -m pytest -m soak --timeout 0 $(TEST_ARGS)
 
 bench: $(VENV)/dev.stamp ## side by side with what else one could use; BENCH_ARGS=--quick takes two minutes and writes nothing
@@ -63,6 +64,7 @@ lock: $(VENV)/bootstrap.stamp ## resolve what is required into the hashed requir
 	@$(LOCK) $(ANY_PYTHON) pyproject.toml $(NOT_IN_IMAGE) -o requirements/runtime.txt
 	@$(LOCK) $(ANY_PYTHON) pyproject.toml --all-extras -o requirements/dev.txt
 	@$(LOCK) $(ANY_PYTHON) pyproject.toml --extra sandbox --extra demo -c requirements/dev.txt -o requirements/demo.txt
+	@$(LOCK) $(ANY_PYTHON) requirements/fuzz.in -o requirements/fuzz.txt
 	@$(LOCK) $(ANY_PYTHON) benchmarks/requirements.in -o benchmarks/requirements.txt
 	@$(LOCK) --universal --python-version 3.11 dbt/integration_tests/requirements-mysql.in -o dbt/integration_tests/requirements-mysql.txt
 	@$(LOCK) --python-version 3.11 examples/airflow/requirements.in -o examples/airflow/requirements.txt
@@ -100,6 +102,12 @@ $(VENV)/runtime.stamp: requirements/runtime.txt pyproject.toml $(shell find sour
 	@$(UV) pip install --quiet --python $(VENV)/runtime/bin/python --no-deps --require-hashes -r requirements/runtime.txt
 	@rm -rf $(VENV)/wheel && $(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python -o $(VENV)/wheel .
 	@$(UV) pip install --quiet --python $(VENV)/runtime/bin/python --no-deps --reinstall $(VENV)/wheel/*.whl
+	@touch $@
+
+# Schemathesis wants a newer pytest than the CDK's standard tests allow.
+$(VENV)/fuzz.stamp: requirements/fuzz.txt $(VENV)/dev.stamp
+	@$(BIN)/python -m venv --without-pip $(VENV)/fuzz
+	@$(UV) pip sync --quiet --python $(VENV)/fuzz/bin/python --require-hashes requirements/fuzz.txt
 	@touch $@
 
 # dbt-mysql is held at dbt 1.7, which cannot share an environment with today's; it needs Python 3.12 at most.

@@ -9,11 +9,17 @@ from typing import Any
 import pytest
 import requests
 from airbyte_cdk.sources.declarative import concurrent_declarative_source as cdk
+from hypothesis import settings
 
 from source_syfter import source
 from unit_tests.clocks import Clock, SharedClock, wind_up
 from unit_tests.instance import Instance
 from unit_tests.reading import STREAMS, WANTED, trimmed
+
+# The same examples in each run of `make test`; others, and many, with `--hypothesis-profile soak`.
+settings.register_profile("steady", derandomize=True)
+settings.register_profile("soak", max_examples=3000)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session", autouse=True)

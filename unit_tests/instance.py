@@ -84,6 +84,10 @@ class Instance:
         """Answers each request for `stream` (None: for every stream) with `reaction`; a function may return None: as usual."""
         self._always[stream or "*"] = reaction
 
+    def forget(self) -> None:
+        """Takes back what `answers` said."""
+        self._turns.clear()
+
     def queries(self, stream: str) -> list[Mapping[str, str]]:
         """The query parameters of each request for `stream`."""
         return [asked.query for asked in self.asked if asked.stream == stream]
