@@ -10,6 +10,7 @@ from typing import Any, Optional
 from urllib.parse import urlsplit, urlunsplit
 
 import jsonschema
+import requests
 
 from source_syfter.diagnosis import config_error
 from source_syfter.timestamps import parse, to_iso
@@ -61,7 +62,7 @@ def checked(config: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any
         raise config_error(problem)
     insecure = bool(clean.get("allow_insecure_http"))
     clean["host"] = _address("Host (host)", clean.get("host", DEFAULT_HOST), insecure)
-    clean["credentials"] = _credentials(clean["credentials"], insecure)
+    clean["credentials"] = _credentials(clean["credentials"], spec, insecure)
     if "start_date" in clean:
         start = parse(clean["start_date"])
         if start is None:
@@ -107,7 +108,7 @@ def _schema_problems(config: Mapping[str, Any], spec: Mapping[str, Any]) -> Iter
 
 def _branch_problems(error: jsonschema.ValidationError) -> Iterator[str]:
     variants: Any = error.validator_value
-    branches = {branch["properties"]["auth_type"]["const"]: branch for branch in variants}
+    branches = _by_scheme(variants)
     chosen = error.instance.get("auth_type") if isinstance(error.instance, dict) else None
     if not isinstance(chosen, str) or chosen not in branches:
         yield f"Authentication (credentials.auth_type) names no scheme. Choose one of {', '.join(branches)}. [invalid-config]"
@@ -159,7 +160,7 @@ def _address(title: str, value: str, insecure: bool) -> str:
         port = parts.port
     except ValueError:
         port = 0
-    if not parts.hostname or port == 0:
+    if not parts.hostname or port == 0 or not _can_be_asked(text):
         raise config_error(
             f'{title}: "{value}" is no address. It should look like https://instance.example.com. [invalid-config]'
         )
@@ -171,8 +172,22 @@ def _address(title: str, value: str, insecure: bool) -> str:
     return urlunsplit((parts.scheme.lower(), parts.netloc.lower(), parts.path.rstrip("/"), parts.query, ""))
 
 
-def _credentials(credentials: Mapping[str, Any], insecure: bool) -> dict[str, Any]:
-    cleaned = dict(credentials)
+def _can_be_asked(address: str) -> bool:
+    try:
+        requests.Request("GET", address).prepare()
+    except (requests.RequestException, UnicodeError):
+        return False
+    return True
+
+
+def _by_scheme(variants: list[Any]) -> dict[str, Any]:
+    return {variant["properties"]["auth_type"]["const"]: variant for variant in variants}
+
+
+def _credentials(credentials: Mapping[str, Any], spec: Mapping[str, Any], insecure: bool) -> dict[str, Any]:
+    """Without what another scheme left behind, which nobody has checked."""
+    scheme = _by_scheme(spec["properties"]["credentials"]["oneOf"])[credentials["auth_type"]]
+    cleaned = {name: value for name, value in credentials.items() if name in scheme["properties"]}
     for name, title in (("api_key", "API key"), ("access_token", "Access token")):
         if name in cleaned:
             cleaned[name] = _header_value(f"{title} (credentials.{name})", cleaned[name].strip())

@@ -179,6 +179,9 @@ def test_a_host_is_brought_into_one_form(typed: str | None, used: str) -> None:
         "file:///etc/passwd",
         "https://",
         "https:///api",
+        "..",
+        "\x80",
+        "https://acme\x1b.ai",
         "https://user@acme.syfter.ai",
         "https://user:pass@acme.syfter.ai",
         "user:pass@acme.syfter.ai",
@@ -244,6 +247,13 @@ def test_braces_in_an_address_are_no_template(instance: Instance) -> None:
     read(config(host="https://gw.test/{{config['credentials']['api_key']}}"), "articles")
 
     assert all(KEY not in asked.url for asked in instance.asked)
+
+
+@pytest.mark.parametrize("left", [{"access_token": 5}, {"username": "a:b"}, {"token_url": "ftp://x"}, {"password": None}])
+def test_what_another_scheme_left_behind_does_not_matter(left: dict[str, Any]) -> None:
+    typed = {"auth_type": "api_key", "api_key": KEY}
+
+    assert normalised(credentials={**typed, **left})["credentials"] == typed
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------------

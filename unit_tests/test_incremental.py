@@ -147,6 +147,16 @@ def test_state_is_exact_to_the_millisecond(instance: Instance) -> None:
     assert second.ids("articles") == [2, 3]
 
 
+@pytest.mark.parametrize("cap", [1, 2, 3, 4, 1000])
+def test_changes_beyond_a_capped_page_are_read(instance: Instance, cap: int) -> None:
+    """`total` counts all of them, whatever a page holds."""
+    instance.records["articles"], instance.cap = some(6), cap
+
+    outcome = read(config(page_size=5, **NO_LOOKBACK), "articles", state=state(moment(3)))
+
+    assert outcome.ids("articles") == [3, 4, 5, 6]
+
+
 def test_a_server_that_ignores_updated_since_is_filtered_here(instance: Instance) -> None:
     def ignores(asked: Asked) -> Answer:
         offset = int(asked.query.get("offset", 0))
