@@ -67,7 +67,7 @@ def stock() -> ConcurrentCursor:
         converter,
         CursorField("updated_at"),
         ("start_time", "end_time"),
-        datetime(2020, 1, 1, tzinfo=timezone.utc),
+        datetime(2021, 1, 1, tzinfo=timezone.utc),
         lambda: datetime(2026, 1, 1, tzinfo=timezone.utc),
     )
 
