@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from source_syfter.cursors import Flow, NewestRecord, Paced
 from source_syfter.spec import manifest
-from source_syfter.timestamps import to_iso
+from source_syfter.timestamps import parse, to_iso
 
 SLICES = [
     StreamSlice(
@@ -73,12 +73,13 @@ def stock() -> ConcurrentCursor:
 
 
 def states(cursor: Cursor, observed: list[tuple[int, Any]]) -> list[dict[str, Any]]:
+    """The state after each slice, as moments: of two records of one moment either may lend its zone, and it is written in UTC."""
     found = []
     for place, value in observed:
         cursor.observe(Record(data={"id": 1, "updated_at": value}, stream_name="articles", associated_slice=SLICES[place]))
     for place in range(len(SLICES)):
         cursor.close_partition(OneSlice(place))
-        found.append(dict(cursor.state))
+        found.append({name: parse(value) for name, value in cursor.state.items()})
     return found
 
 
