@@ -92,7 +92,7 @@ class RecordExtractor(BaseRecordExtractor):
         if not isinstance(records, list) or not all(record and isinstance(record, dict) for record in records):
             raise config_error(
                 f"{self._stream}: no array of records {self._where()} in the answer, which is {_shape(body)}. Set "
-                "conventions.records_path to the path of the records (empty if the body itself is the array). [unknown-envelope]"
+                'conventions.records_path to the path of the records ("." if the body itself is the array). [unknown-envelope]'
             )
         if records:
             self._refuse_repeated(records)

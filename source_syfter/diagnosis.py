@@ -15,12 +15,13 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 NO_ANSWER = "[no-answer]"
 
-# What a request that got no usable answer means: by the first class found in the chain of causes, most telling first.
+# What a request that got no usable answer means: by the first class found in the chain of causes, most telling first; the
+# last one stands for all others.
 _CAUSES: list[tuple[tuple[type[BaseException], ...], FailureType, str]] = [
     (
         (urllib3_errors.NameResolutionError,),
         FailureType.config_error,
-        'the host name "{host}" is not known. Check "Host" for a typing error; a private name needs the DNS server of its '
+        'the host name "{host}" is not known. Check "{field}" for a typing error; a private name needs the DNS server of its '
         "network. [unknown-host]",
     ),
     (
@@ -37,7 +38,7 @@ _CAUSES: list[tuple[tuple[type[BaseException], ...], FailureType, str]] = [
     (
         (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema),
         FailureType.config_error,
-        '"{host}" is not an address that can be asked. Check "Host". [invalid-address]',
+        '"{host}" is not an address that can be asked. Check "{field}". [invalid-address]',
     ),
     (
         (requests.exceptions.TooManyRedirects,),
@@ -70,8 +71,12 @@ _CAUSES: list[tuple[tuple[type[BaseException], ...], FailureType, str]] = [
         FailureType.transient_error,
         '"{host}" sent a body that cannot be decompressed. Try again later. [connection-lost]',
     ),
+    (
+        (),
+        FailureType.transient_error,
+        '"{host}" broke the connection off before the answer was whole. Try again later. [connection-lost]',
+    ),
 ]
-_LOST = '"{host}" broke the connection off before the answer was whole. Try again later. [connection-lost]'
 
 
 def config_error(message: str) -> AirbyteTracedException:
@@ -79,16 +84,16 @@ def config_error(message: str) -> AirbyteTracedException:
     return AirbyteTracedException(message=message, internal_message=message, failure_type=FailureType.config_error)
 
 
-def explain(stream: str, error: Optional[BaseException]) -> ErrorResolution:
-    """Names the cause of a request of `stream` that ended in `error`, and what to do; all such requests are tried again."""
+def explain(stream: str, error: Optional[BaseException], field: str = "Host") -> ErrorResolution:
+    """Names the cause of a request of `stream` that ended in `error`, and what to do; all such requests are tried again.
+
+    `field`: where the user typed the address.
+    """
     chain = list(_chain(error))
-    host = _host(error)
-    for classes, failure_type, text in _CAUSES:
-        cause = next((link for link in chain if isinstance(link, classes)), None)
-        if cause is not None:
-            message = text.format(host=host, detail=_tls_detail(chain))
-            return ErrorResolution(ResponseAction.RETRY, failure_type, f"{stream}: {message}")
-    return ErrorResolution(ResponseAction.RETRY, FailureType.transient_error, f"{stream}: {_LOST.format(host=host)}")
+    found = (cause for cause in _CAUSES if any(isinstance(link, cause[0]) for link in chain))
+    _, failure_type, text = next(found, _CAUSES[-1])
+    message = text.format(host=_host(error), detail=_tls_detail(chain), field=field)
+    return ErrorResolution(ResponseAction.RETRY, failure_type, f"{stream}: {message}")
 
 
 def own_words(response: requests.Response) -> Optional[str]:

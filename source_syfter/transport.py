@@ -235,7 +235,7 @@ class ClientCredentials(DeclarativeAuthenticator):
                     allow_redirects=False,
                 )
             except requests.RequestException as error:
-                resolution = explain("Authentication (token URL)", error)
+                resolution = explain("Authentication (token URL)", error, field="Token URL")
                 problem = AirbyteTracedException(
                     message=resolution.error_message,
                     internal_message=resolution.error_message,

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import requests
+from urllib3.exceptions import NameResolutionError
 
 from unit_tests.clocks import Clock
 from unit_tests.instance import KEY, TOKEN_URL, Answer, Asked, Instance, config, oauth, some
@@ -219,6 +220,15 @@ def test_a_token_url_that_fails_is_tried_again_and_transient(instance: Instance,
     assert outcome.kind_of("articles") == "transient_error"
     assert "token URL" in outcome.message_of("articles")
     assert len(tokens(instance)) == 3
+
+
+def test_a_token_url_on_an_unknown_host_is_the_field_to_mend(instance: Instance, clock: Clock) -> None:
+    instance.always_answers("token", requests.ConnectionError(NameResolutionError("login.test", None, OSError())))
+
+    message = read(config(credentials=oauth()), "articles").message_of("articles")
+
+    assert 'Check "Token URL"' in message
+    assert '"Host"' not in message
 
 
 def test_a_token_url_that_recovers_costs_nothing(instance: Instance, clock: Clock) -> None:
