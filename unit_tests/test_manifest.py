@@ -149,6 +149,15 @@ def test_patterns_have_descriptors_and_match_their_examples_and_defaults() -> No
             )
 
 
+def test_what_the_spec_shows_passes_a_server_that_checks_formats() -> None:
+    """Airbyte's server refuses a configuration in which a value is not of the `format` of its field."""
+    checker = jsonschema.FormatChecker()
+    assert not checker.conforms("2024-01-01", "date-time"), "this checker knows the format"
+    for path, field in fields_of(SPEC):
+        for example in field.get("examples", []):
+            assert checker.conforms(example, field.get("format", "")), (path, example)
+
+
 def test_secrets_are_marked_and_nothing_else() -> None:
     marked = {path[-1] for path, field in fields_of(SPEC) if field.get("airbyte_secret")}
 
