@@ -199,6 +199,8 @@ class Api:
             return self._session.request(
                 method, url, json=body, params=query, auth=auth, timeout=(CONNECT_SECONDS, read_seconds), allow_redirects=False
             )
+        except (requests.exceptions.InvalidHeader, UnicodeError):
+            raise ToolError("a header in api_http_headers.yaml holds a character that HTTP does not allow") from None
         except requests.Timeout:
             raise ApiError(0, f"Airbyte did not answer {method} {urlsplit(url).path} in time") from None
         except requests.exceptions.SSLError:
@@ -237,7 +239,8 @@ class Api:
         return token
 
     def _refusal(self, method: str, path: str, response: requests.Response) -> ApiError:
-        status, said = response.status_code, self._masker.scrub(_problem(response))
+        status = response.status_code
+        said = self._masker.scrub(_problem(response))[:600]  # a secret cut in two would not be known any more
         hint = {
             401: "the credentials are wrong or have expired: check AIRBYTE_CLIENT_ID and AIRBYTE_CLIENT_SECRET",
             403: "this application may not do that here: check AIRBYTE_WORKSPACE_ID and the role of the application's owner",
@@ -255,9 +258,8 @@ class Api:
                 if status >= 500
                 else "refused"
             )
-        return ApiError(
-            status, f"{method} {path.split('?')[0]} answered {status}: {hint}." + (f" It said: {said}" if said else "")
-        )
+        heard = f" It said: {said.rstrip('.')}." if said else ""
+        return ApiError(status, f"{method} {path} answered {status}: {hint}.{heard}")
 
 
 def _backoff(attempt: int) -> float:
@@ -286,7 +288,7 @@ def _data(answer: Any) -> list[Json]:
 
 
 def _problem(response: requests.Response) -> str:
-    """What the server's problem document says, shortened: it may quote the request."""
+    """What the server's problem document says. It may quote the request."""
     try:
         body = response.json()
     except ValueError:
@@ -298,4 +300,4 @@ def _problem(response: requests.Response) -> str:
         body.get("detail") or body.get("message") or body.get("title"),
         data.get("message") if isinstance(data, dict) else None,
     ]
-    return " ".join(dict.fromkeys(str(t) for t in texts if t))[:600]
+    return " ".join(dict.fromkeys(str(t) for t in texts if t))

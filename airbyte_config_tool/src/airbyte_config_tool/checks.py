@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 
@@ -10,12 +11,17 @@ from airbyte_config_tool.context import Context
 from airbyte_config_tool.findings import WARNING, FieldPath, Finding, ToolError
 from airbyte_config_tool.manifests import manifest_faults
 from airbyte_config_tool.project import CONNECTION, DESTINATION, SOURCE, Resource, unset_variable
-from airbyte_config_tool.specs import Fault, get_value, is_secret, validate
+from airbyte_config_tool.specs import Fault, get_value, is_secret, leaves, validate
 from airbyte_config_tool.variables import expand, has_variable
 from airbyte_config_tool.yamlfile import YamlFile
 
 SERVER_MASK = re.compile(r"\*{6,}")
 _NAMESPACE_DEFINITIONS = ("source", "destination", "customformat", "custom_format")
+_CONNECTION_KEYS = (
+    *("status", "namespace_definition", "namespace_format", "prefix", "non_breaking_schema_updates_behavior"),
+    *("schedule_type", "schedule_data", "sync_catalog"),
+    *("operations", "skip_reset", "resource_requirements", "schedule"),  # dead, and told as such
+)
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
 
 
@@ -83,30 +89,26 @@ def _check_values(context: Context, resource: Resource) -> Iterator[Finding]:
 def _check_actor(context: Context, resource: Resource) -> Iterator[Finding]:
     """The configuration against the connector's spec."""
     spec = context.spec(resource)
-    if spec is None:
-        if context.connector(resource) is None:
-            yield resource.finding(
-                "spec",
-                ("configuration",),
-                "no spec is known for this connector, so its fields are not checked",
-                "add `connector:` with `spec: spec.json` (the connector's answer to `spec`) beside this file",
-                WARNING,
-            )
-        yield from _empty_fields(resource)
-        return
+    if spec is None and context.connector(resource) is None:
+        yield resource.finding(
+            "spec",
+            ("configuration",),
+            "no spec is known for this connector, so its fields are not checked",
+            "add `connector:` with `spec: spec.json` (the connector's answer to `spec`) beside this file",
+            WARNING,
+        )
     resolved = context.resolved(resource)
     unset = {path for path, _ in resolved.missing}
-    for fault in validate(spec, resolved.configuration):
-        if fault.path not in unset:
-            yield _finding(resource, "empty-field" if fault.empty else "spec", fault)
-
-
-def _empty_fields(resource: Resource) -> Iterator[Finding]:
-    """Without a spec nothing says which fields are required, but a field left empty would still be sent as null."""
-    for key, value in resource.configuration.items():
-        if value is None:
+    faults = [] if spec is None else [fault for fault in validate(spec, resolved.configuration) if fault.path not in unset]
+    for fault in faults:
+        yield _finding(resource, "empty-field" if fault.empty else "spec", fault)
+    # Where the spec is silent nothing says which fields are required, but one left empty would still be sent as null.
+    told = {fault.path for fault in faults if fault.empty}
+    for path, value, _ in leaves(None, resolved.configuration):
+        if value is None and path not in told:
             fix = "give a value, or delete the line if it is optional"
-            yield resource.finding("empty-field", _below_configuration((key,)), f"{key} is empty and would be sent as null", fix)
+            message = f"{path[-1]} is empty and would be sent as null"
+            yield resource.finding("empty-field", _below_configuration(path), message, fix)
 
 
 def _finding(resource: Resource, code: str, fault: Fault) -> Finding:
@@ -135,6 +137,11 @@ def _check_connection(context: Context, resource: Resource) -> Iterator[Finding]
     yield from _check_schedule(resource, configuration)
     yield from _check_namespace(resource, configuration)
     yield from _check_dead_features(resource, configuration)
+    for key in configuration.keys() - _CONNECTION_KEYS:
+        if key == key.lower():  # the old camelCase was told above
+            near = difflib.get_close_matches(key, _CONNECTION_KEYS, n=1)
+            fix = f"did you mean {near[0]}?" if near else "remove it"
+            yield resource.finding("layout", _below_configuration((key,)), f"{key} is not known here and not sent", fix, WARNING)
 
 
 def _check_schedule(resource: Resource, configuration: dict[str, object]) -> Iterator[Finding]:
@@ -143,12 +150,18 @@ def _check_schedule(resource: Resource, configuration: dict[str, object]) -> Ite
     except schedule.ScheduleError as error:
         yield resource.finding("dead-feature", _below_configuration(error.path), error.message, error.fix)
         return
-    if configuration.get("schedule_type") == "basic" or ("schedule" in configuration and "schedule_type" not in configuration):
-        cron = api.get("cronExpression", "manual")
+    if configuration.get("schedule") and "schedule_type" not in configuration:
+        yield resource.finding(
+            "dead-feature",
+            _below_configuration(("schedule",)),
+            "this form of a schedule is from before schedule_type and is not read: the connection would become manual",
+            "run: airbyte-config-tool import-octavia, which writes it as cron",
+        )
+    if configuration.get("schedule_type") == "basic":
         yield resource.finding(
             "dead-feature",
             _below_configuration(("schedule_type",)),
-            f"the public API has no basic schedule; this one is sent as cron {cron} (UTC)",
+            f"the public API has no basic schedule; this one is sent as cron {api['cronExpression']} (UTC)",
             "run: airbyte-config-tool import-octavia, which writes it so",
             WARNING,
         )
@@ -192,7 +205,6 @@ def _check_dead_features(resource: Resource, configuration: dict[str, object]) -
     for key, reason in {
         "skip_reset": "the public API never resets a connection on update",
         "resource_requirements": "the public API takes no resource requirements here; set them on the server",
-        "schedule": "this form of a schedule is from before schedule_type",
     }.items():
         if key in configuration:
             yield report((key,), f"{key} has no effect: {reason}", "run: airbyte-config-tool import-octavia, which removes it")
@@ -291,7 +303,7 @@ def _check_headers(context: Context) -> Iterator[Finding]:
             )
         if not value:
             yield report("empty-field", f"the header {key} is empty", "give a value, or delete the line")
-        secret = key.lower() in _SECRET_HEADERS or is_secret((key.replace("-", "_"),), {}, spec_known=False)
+        secret = key.lower() in _SECRET_HEADERS or is_secret((key.replace("-", "_"),), {})
         if secret and value and not has_variable(value):
             context.masker.add(value)
             yield report("literal-secret", "a secret is written out in the file", "write ${NAME} and set NAME in ~/.octavia")

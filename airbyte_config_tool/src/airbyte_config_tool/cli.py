@@ -22,22 +22,25 @@ from airbyte_config_tool.masking import Masker
 from airbyte_config_tool.output import Output, counts, show_findings, show_plan
 from airbyte_config_tool.plan import SAME, Change, Planner
 from airbyte_config_tool.project import CONNECTION
-from airbyte_config_tool.variables import expand
+from airbyte_config_tool.variables import Variables, expand
 
 EXIT_OK, EXIT_ERROR, EXIT_CHANGES = 0, 1, 2
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+_octavia_option = click.option(
+    "--octavia-file",
+    default="~/.octavia",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="KEY=VALUE lines with the settings and secrets. A variable of the environment wins.",
+)
+
+
 def _project_options(command: F) -> F:
     for option in (
         click.argument("directory", default=".", type=click.Path(path_type=Path)),
-        click.option(
-            "--octavia-file",
-            default="~/.octavia",
-            show_default=True,
-            type=click.Path(path_type=Path),
-            help="KEY=VALUE lines with the settings and secrets. A variable of the environment wins.",
-        ),
+        _octavia_option,
         click.option("--fresh", is_flag=True, help="Ask the connector again instead of reusing its answers of the last hour."),
         click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
     ):
@@ -107,8 +110,7 @@ def apply(
     context = _context(directory, octavia_file, masker, fresh)
     planner, api, changes = _planned(context, output)
     changed = any(change.action != SAME for change in changes)
-    if not as_json:
-        show_plan(output, changes, context.root)
+    show_plan(output, changes, context.root)  # with --json on standard error, so that whoever is asked can read it
     if changed and not yes and not _confirmed(output):
         return EXIT_CHANGES
     applier = Applier(context, api, planner, output)
@@ -153,14 +155,20 @@ def init(masker: Masker, directory: Path, connector: str, image: str | None) -> 
 
 @cli.command("import-octavia")
 @click.argument("directory", default=".", type=click.Path(path_type=Path))
-@click.option("--workspace-id", help="For state files of before Octavia 0.39.18, which name no workspace.")
+@_octavia_option
+@click.option(
+    "--workspace-id", help="For state files of before Octavia 0.39.18, which name no workspace. Default: AIRBYTE_WORKSPACE_ID."
+)
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
 @click.option("--yes", is_flag=True, help="Do not ask before writing.")
 @click.pass_obj
-def import_octavia(masker: Masker, directory: Path, workspace_id: str | None, dry_run: bool, yes: bool) -> int:
+def import_octavia(
+    masker: Masker, directory: Path, octavia_file: Path, workspace_id: str | None, dry_run: bool, yes: bool
+) -> int:
     """Upgrade an Octavia project in place and say what changed. Comments are kept."""
     output = Output(masker)
-    upgrade = octavia.upgrade(directory, workspace_id or os.environ.get("AIRBYTE_WORKSPACE_ID"))
+    variables = Variables.load(octavia_file.expanduser(), os.environ)
+    upgrade = octavia.upgrade(directory, workspace_id or variables.get("AIRBYTE_WORKSPACE_ID"))
     for change in upgrade.changes:
         output.say(f"{change.where(directory)}: {change.text}")
     if not upgrade.files and not upgrade.removed:

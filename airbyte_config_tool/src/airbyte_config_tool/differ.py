@@ -9,9 +9,11 @@ from typing import Any
 from airbyte_config_tool.findings import FieldPath, dotted
 from airbyte_config_tool.masking import MASK
 from airbyte_config_tool.schedule import normal_cron
+from airbyte_config_tool.specs import is_secret, leaves
 
 Json = dict[str, Any]
 SERVER_MASK = "**********"
+_EMPTY: tuple[object, ...] = (None, {}, [])
 
 
 @dataclass(frozen=True)
@@ -42,14 +44,20 @@ def is_masked(value: object) -> bool:
 
 
 def configurations(
-    wanted: Json, actual: Json, hidden: Callable[[FieldPath], bool], unchanged: Callable[[FieldPath, str], bool | None]
+    wanted: Json,
+    actual: Json,
+    spec: Json | None,
+    hidden: Callable[[FieldPath], bool],
+    unchanged: Callable[[FieldPath, str], bool | None],
 ) -> Iterator[FieldChange]:
     """Compares two connector configurations.
 
     The server masks secrets, so those are compared by `unchanged`, which is given a path and our value and answers True, False
-    or None when no record of what was sent exists.
+    or None when no record of what was sent exists. What says nothing is no difference: Airbyte's form saves empty blocks and
+    the spec's defaults.
     """
     ours, theirs = flatten(wanted), flatten(actual)
+    schemas = {path: schema for path, _, schema in leaves(spec, actual)}
     for path, value in ours.items():
         name = dotted(("configuration", *path))
         if path in theirs and is_masked(theirs[path]):
@@ -58,15 +66,19 @@ def configurations(
                 note = "its value differs from the one last applied" if same is False else "not applied from here before"
                 yield FieldChange(name, MASK, MASK, note)
         elif path not in theirs:
+            if value in _EMPTY:
+                continue
             yield FieldChange(name, None, MASK if hidden(path) else value)
         elif theirs[path] != value or isinstance(theirs[path], bool) != isinstance(value, bool):
             before, after = (MASK, MASK) if hidden(path) else (theirs[path], value)
             yield FieldChange(name, before, after)
     for path, value in theirs.items():
         if path not in ours:
-            if any(other[: len(path)] == path for other in ours) or value is None:
-                continue  # a block that is empty there and filled here is told field by field
-            yield FieldChange(dotted(("configuration", *path)), MASK if is_masked(value) else value, None)
+            schema = schemas.get(path, {})
+            if value in _EMPTY or ("default" in schema and schema["default"] == value):
+                continue
+            secret = is_masked(value) or is_secret(path, schema)
+            yield FieldChange(dotted(("configuration", *path)), MASK if secret else value, None)
 
 
 def connections(wanted: Json, actual: Json) -> Iterator[FieldChange]:
@@ -77,20 +89,31 @@ def connections(wanted: Json, actual: Json) -> Iterator[FieldChange]:
     before, after = _schedule(actual.get("schedule") or {}), _schedule(wanted["schedule"])
     if before != after:
         yield FieldChange("schedule", before, after)
-    theirs = {s["name"]: s for s in (actual.get("configurations") or {}).get("streams") or []}
-    ours = {s["name"]: s for s in wanted["configurations"]["streams"]}
-    for name, stream in ours.items():
-        if name not in theirs:
-            yield FieldChange(f"streams.{name}", None, stream["syncMode"])
+    rest = list((actual.get("configurations") or {}).get("streams") or [])
+    for stream in wanted["configurations"]["streams"]:
+        name = _stream_name(stream)
+        found = next((s for s in rest if _is_same_stream(stream, s)), None)
+        if found is None:
+            yield FieldChange(name, None, stream["syncMode"])
             continue
-        for key in ("syncMode", "namespace", "cursorField", "primaryKey"):
-            if key in stream and theirs[name].get(key) != stream[key]:
-                yield FieldChange(f"streams.{name}.{key}", theirs[name].get(key), stream[key])
-        picked, wish = _picked(theirs[name]), _picked(stream)
+        rest.remove(found)
+        for key in ("syncMode", "cursorField", "primaryKey"):
+            if key in stream and found.get(key) != stream[key]:
+                yield FieldChange(f"{name}.{key}", found.get(key), stream[key])
+        picked, wish = _picked(found), _picked(stream)
         if picked != wish:
-            yield FieldChange(f"streams.{name}.selectedFields", picked or "all", wish or "all")
-    for name in theirs.keys() - ours.keys():
-        yield FieldChange(f"streams.{name}", theirs[name].get("syncMode"), None)
+            yield FieldChange(f"{name}.selectedFields", picked or "all", wish or "all")
+    for stream in rest:
+        yield FieldChange(_stream_name(stream), stream.get("syncMode"), None)
+
+
+def _stream_name(stream: Json) -> str:
+    return ".".join(("streams", *filter(None, (stream.get("namespace"), stream["name"]))))
+
+
+def _is_same_stream(ours: Json, theirs: Json) -> bool:
+    """One name may stand in several namespaces; a project that states none takes what the source gives."""
+    return ours["name"] == theirs["name"] and ours.get("namespace") in (None, theirs.get("namespace"))
 
 
 def _schedule(schedule: Json) -> str:

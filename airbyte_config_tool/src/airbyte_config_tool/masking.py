@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import re
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 MASK = "********"
 # Shorter values are masked only where they stand alone, or the text around them would become unreadable.
@@ -30,7 +31,7 @@ class Masker:
         text = str(value)
         if not text.strip() or (not certain and len(text) < 2 * _SHORT):
             return
-        forms = {text, json.dumps(text)[1:-1], quote(text, safe=""), quote(text)}
+        forms = _forms(text)
         if len(text) >= _SHORT:
             forms.add(base64.b64encode(text.encode()).decode().rstrip("="))
         # A multi-line secret (a private key) is often shown line by line.
@@ -48,3 +49,11 @@ class Masker:
                 "|".join(re.escape(f) if len(f) >= _SHORT else rf"(?<!\w){re.escape(f)}(?!\w)" for f in longest_first)
             )
         return self._pattern.sub(MASK, text)
+
+
+def _forms(text: str) -> set[str]:
+    """A text as servers quote it: in JSON, in JSON inside JSON, in Python, in an address, in HTML."""
+    written = {json.dumps(text, ensure_ascii=ascii_only)[1:-1] for ascii_only in (True, False)}
+    nested = {json.dumps(inner, ensure_ascii=False)[1:-1] for inner in written}
+    addresses = {quote(text, safe=""), quote(text), quote_plus(text)}
+    return {text, *written, *nested, *addresses, repr(text)[1:-1], html.escape(text), html.escape(text, quote=False)}

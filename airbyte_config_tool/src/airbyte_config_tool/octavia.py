@@ -22,6 +22,9 @@ _USELESS = {
 }
 
 
+_REMOVED = {*_USELESS, "operations"}
+
+
 @dataclass(frozen=True)
 class Note:
     """One thing that was changed, or that is left to the user."""
@@ -141,8 +144,9 @@ def _upgrade_keys(edits: _Edits, kind: str) -> None:
     for path in list(edits.file.keys):
         key = str(path[-1])
         inside_connector = kind != CONNECTION and path[0] == "configuration" and len(path) > 1
+        removed = kind == CONNECTION and len(path) > 1 and path[0] == "configuration" and _snake(str(path[1])) in _REMOVED
         inside_schema = any(part in ("json_schema", "jsonSchema") for part in path[:-1])
-        if inside_connector or inside_schema or _snake(key) == key:
+        if inside_connector or removed or inside_schema or _snake(key) == key:
             continue
         edits.rename(path, _snake(key))
         edits.note(path, f"{key} renamed to {_snake(key)}")
@@ -230,6 +234,9 @@ def _upgrade_state(path: Path, workspace_id: str | None, result: Upgrade) -> Non
     target = path.with_name(f"state_{workspace}.yaml")
     data = {key: value for key, value in file.data.items() if key != "configuration_hash"} | {"workspace_id": workspace}
     if data == file.data and target == path:
+        return
+    if path.name == "state.yaml" and target.exists():
+        result.changes.append(Note(path, 1, f"to do: {target.name} exists already: delete the one that is out of date"))
         return
     if "configuration_hash" in file.data:
         result.changes.append(

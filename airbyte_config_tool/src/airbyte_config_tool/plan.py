@@ -155,7 +155,8 @@ class Planner:
         # `sourceType` and `destinationType` choose the definition when a resource is made; the server keeps them elsewhere.
         ours = {name: value for name, value in wanted["configuration"].items() if name != f"{resource.kind}Type"}
         theirs = actual.get("configuration") or {}
-        yield from differ.configurations(ours, theirs, self.context.resolved(resource).hidden, unchanged)
+        spec = self.context.spec(resource)
+        yield from differ.configurations(ours, theirs, spec, self.context.resolved(resource).hidden, unchanged)
 
     def _definition(
         self, resource: Resource, wanted: Json, actual: Json, state: states.State | None, notes: list[str]

@@ -8,6 +8,7 @@ api_http_headers.yaml                           */NAME/state_<workspace id>.yaml
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,9 @@ class Resource:
 
 def unset_variable(resource: Resource, path: FieldPath, name: str, variables: Variables) -> Finding:
     """The finding for a `${NAME}` without a value: sent as it stands, the server would take the text for the value."""
+    if not re.fullmatch(r"\w+", name):
+        message = f"${{{name}}} is no variable: there are no defaults and no spaces"
+        return resource.finding("unset-variable", path, message, "write ${NAME}; $${...} stands for the text ${...} itself")
     near = difflib.get_close_matches(name, [n for n, value in variables.values.items() if value], n=1)
     return resource.finding(
         "unset-variable",
@@ -91,6 +95,7 @@ class Project:
     resources: list[Resource] = field(default_factory=list)
     headers: YamlFile | None = None
     findings: list[Finding] = field(default_factory=list)
+    unread: set[Path] = field(default_factory=set)
 
     @classmethod
     def load(cls, root: Path, variables: Variables) -> Project:
@@ -129,6 +134,7 @@ class Project:
         try:
             return YamlFile(path)
         except ToolError as error:
+            self.unread.add(path.resolve())
             line = str(error).removeprefix(f"{path}:").split(":")[0]
             self.findings.append(
                 Finding(
@@ -192,6 +198,8 @@ class Project:
                 continue
             target = (self.root / text).resolve()
             found = next((r for r in self.of(kind) if r.path.resolve() == target), None)
+            if found is None and target in self.unread:
+                continue  # what is wrong there is said there
             if found is None:
                 self.findings.append(
                     resource.finding(

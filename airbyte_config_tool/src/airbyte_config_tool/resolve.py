@@ -61,7 +61,7 @@ def resolve(configuration: Json, spec: Json | None, variables: Variables, masker
     for path, value, schema in list(leaves(spec, result.configuration)):
         if path in result.from_variables and path not in missing_paths and isinstance(value, str):
             with_value(result.configuration, path, coerce(value, schema))
-        if value in (None, "") or not is_secret(path, schema, spec is not None):
+        if value in (None, "") or not is_secret(path, schema):
             continue
         result.secrets[path] = str(value)
         if path not in missing_paths:

@@ -18,7 +18,7 @@ from airbyte_config_tool.findings import FieldPath
 
 Json = dict[str, Any]
 
-# Without a spec, a field is taken for a secret by its name.
+# A field that no spec describes is taken for a secret by its name.
 _SECRET_NAME = re.compile(
     r"(password|passphrase|secret|token|api_?key|private_?key|access_?key|credentials_json)$", re.IGNORECASE
 )
@@ -78,12 +78,10 @@ def leaves(schema: Json | None, value: object, path: FieldPath = ()) -> Iterator
         yield path, value, schema
 
 
-def is_secret(path: FieldPath, schema: Json, spec_known: bool) -> bool:
-    """True for a field marked `airbyte_secret`; where no spec is known, for one whose name says so."""
-    if schema.get("airbyte_secret"):
-        return True
-    if spec_known:
-        return False
+def is_secret(path: FieldPath, schema: Json) -> bool:
+    """True for a field marked `airbyte_secret`; for one that no spec describes (an empty schema), when its name says so."""
+    if schema:
+        return bool(schema.get("airbyte_secret"))
     name = next((part for part in reversed(path) if isinstance(part, str)), "")
     return bool(_SECRET_NAME.search(name)) and not _NOT_SECRET.search(name)
 

@@ -16,7 +16,7 @@ VARIABLE = re.compile(r"\$(\$?)\{([^{}]*)\}")
 
 # Airbyte fills these in while it syncs. Octavia took them for variables of its own and replaced them.
 RUNTIME_TEMPLATES: dict[str, frozenset[str]] = {
-    "namespace_format": frozenset({"SOURCE_NAMESPACE"}),
+    **dict.fromkeys(("namespace_format", "namespaceFormat"), frozenset({"SOURCE_NAMESPACE"})),
     **dict.fromkeys(
         ("s3_path_format", "path_format", "gcs_path_format", "file_name_pattern"),
         frozenset(
@@ -54,7 +54,7 @@ class Variables:
         if file.stat().st_mode & 0o077:
             self.findings.append(
                 Finding(
-                    "quoted-secret",
+                    "layout",
                     file,
                     1,
                     "",
@@ -63,7 +63,11 @@ class Variables:
                     WARNING,
                 )
             )
-        for number, raw in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            text = file.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ToolError(f"{file}: cannot be read: {error}") from None
+        for number, raw in enumerate(text.splitlines(), start=1):
             line = raw.strip()
             if not line or line.startswith("#"):
                 continue

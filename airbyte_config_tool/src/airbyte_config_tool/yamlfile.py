@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from airbyte_config_tool.findings import FieldPath, ToolError, dotted
+
+_MERGE = "tag:yaml.org,2002:merge"
 
 
 class _Loader(yaml.SafeLoader):
@@ -42,9 +45,13 @@ class YamlFile:
                 loader.dispose()
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
-            raise ToolError(f"{path}:{mark.line + 1 if mark else 1}: not valid YAML: {error.problem}") from None
+            raise ToolError(f"{path}:{mark.line + 1 if mark else 1}: not valid YAML: {_problem(error)}") from None
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             raise ToolError(f"{path}: cannot be read: {error}") from None
+        except ValueError:  # its text quotes the value
+            raise ToolError(f"{path}:1: not valid YAML: a value does not have the form of its type: put it in quotes") from None
+        except RecursionError:
+            raise ToolError(f"{path}:1: not valid YAML: an alias stands inside what it names") from None
         if not isinstance(self.data, dict):
             raise ToolError(f"{path}:1: expected `key: value` lines at the top level")
 
@@ -61,11 +68,22 @@ class YamlFile:
         self.nodes[path] = node
         if isinstance(node, yaml.MappingNode):
             for key, value in node.value:
+                if isinstance(key, yaml.ScalarNode) and key.tag != _MERGE:
+                    key.tag = "tag:yaml.org,2002:str"  # `on:` and `1:` are the names of fields, as in JSON
                 inner = (*path, str(key.value))
-                if inner in self.nodes and key.tag != "tag:yaml.org,2002:merge":
+                if inner in self.nodes and key.tag != _MERGE:
                     raise ToolError(f"{self.path}:{key.start_mark.line + 1}: {dotted(inner)} is given twice: keep one")
                 self.keys[inner] = key
                 self._index(value, inner)
         elif isinstance(node, yaml.SequenceNode):
             for number, value in enumerate(node.value):
                 self._index(value, (*path, number))
+
+
+def _problem(error: yaml.MarkedYAMLError) -> str:
+    """What is wrong, without the text of an alias or a tag: a password that begins with `*`, `&` or `!` is taken for one."""
+    problem = str(error.problem)
+    if re.search("alias|anchor|tag", problem):
+        what = problem.split("'")[0].strip()
+        return f"{what}: a value that begins with *, & or ! must stand in quotes"
+    return problem

@@ -121,6 +121,18 @@ def test_a_change_made_in_airbyte_shows_and_is_put_right(run: Run, applied: Path
     assert "page_size" not in next(iter(standin.sources.values()))["configuration"]
 
 
+def test_what_airbytes_form_saves_without_saying_anything_is_no_change(run: Run, applied: Path, standin: Standin) -> None:
+    file = applied / "source_definitions/syfter/spec.json"
+    spec = json.loads(file.read_text())
+    spec["connectionSpecification"]["properties"]["page_size"]["default"] = 100
+    file.write_text(json.dumps(spec))
+    configuration = next(iter(standin.sources.values()))["configuration"]
+    configuration |= {"page_size": 100, "conventions": {}, "additional_collections": []}
+    assert run("plan", applied).code == 0
+    configuration["page_size"] = 99
+    assert "configuration.page_size: 99 -> (none)" in run("plan", applied).out
+
+
 def test_a_removed_stream_and_a_manual_schedule_reach_airbyte(run: Run, applied: Path, standin: Standin) -> None:
     file = applied / CONNECTION
     text = file.read_text().replace("schedule_type: cron", "schedule_type: manual").replace('prefix: ""', "prefix: raw_")
@@ -294,6 +306,11 @@ def test_apply_asks_and_takes_no_for_an_answer(
     monkeypatch.setattr("airbyte_config_tool.cli._confirmed", lambda output: False)
     assert run("apply", project).code == 2
     assert standin.writes() == []
+
+
+def test_who_is_asked_sees_the_plan_with_json_too(run: Run, project: Path) -> None:
+    result = run("apply", project, "--json")
+    assert (result.code, result.out, "+ source Syfter" in result.err) == (1, "", True)
 
 
 def test_faults_of_the_project_stop_plan_and_apply_before_any_call(run: Run, project: Path, standin: Standin) -> None:

@@ -111,6 +111,21 @@ def test_a_refused_configuration_names_the_file_and_hides_the_value(run: Run, pr
     assert "'********' does not match the pattern" in result.err
 
 
+def test_a_secret_that_is_cut_off_in_a_long_answer_is_not_shown_in_part(run: Run, project: Path, standin: Standin) -> None:
+    said = len("The request could not be carried out ")
+    for cut in (3, 8, 12):
+        standin.faults.append(Fault("POST", "/sources", 422, message="x" * (600 - said - cut) + API_KEY))
+        result = run("apply", project, "--yes")
+        assert (result.code, "xxx" in result.err, API_KEY[:3] in result.err) == (1, True, False)
+
+
+@pytest.mark.parametrize("value", ['"two\\nlines"', "ключ"])
+def test_a_header_that_http_does_not_allow_is_named(run: Run, project: Path, value: str) -> None:
+    (project / "api_http_headers.yaml").write_text(f"headers:\n  X-Team: {value}\n", encoding="utf-8")
+    result = run("plan", project)
+    assert (result.code, "a header in api_http_headers.yaml" in result.err) == (1, True)
+
+
 def test_no_server_at_all(run: Run, project: Path, home: Path) -> None:
     write_octavia(home, AIRBYTE_URL="http://127.0.0.1:9")
     result = run("plan", project)

@@ -161,6 +161,21 @@ def test_states_keep_their_ids_get_a_workspace_and_lose_the_hash(run: Run, old: 
     assert "configuration_hash" not in state
 
 
+def test_the_workspace_is_taken_from_the_octavia_file(run: Run, old: Path, home: Path) -> None:
+    write_octavia(home, AIRBYTE_WORKSPACE_ID=WORKSPACE)
+    assert run("import-octavia", old, "--yes").code == 0
+    assert (old / f"sources/crm/state_{WORKSPACE}.yaml").is_file()
+
+
+def test_a_newer_state_is_not_overwritten_by_an_old_one(run: Run, old: Path) -> None:
+    newer = old / f"sources/crm/state_{WORKSPACE}.yaml"
+    newer.write_text(f"resource_id: new\nworkspace_id: {WORKSPACE}\n")
+    out = run("import-octavia", old, "--workspace-id", WORKSPACE, "--yes").out
+    assert f"sources/crm/state.yaml:1: to do: state_{WORKSPACE}.yaml exists already" in out
+    assert "resource_id: new" in newer.read_text()
+    assert (old / "sources/crm/state.yaml").is_file()
+
+
 def test_the_upgraded_project_passes_the_check(run: Run, old: Path, home: Path) -> None:
     write_octavia(home, SYFTER_API_KEY="key-of-crm-1")
     assert run("check", old).code == 1

@@ -56,6 +56,13 @@ def test_1_a_variable_set_to_nothing_counts_as_unset(run: Run, project: Path, ho
     assert [(f["code"], f["field"]) for f in found] == [("unset-variable", "configuration.credentials.api_key")]
 
 
+@pytest.mark.parametrize("form", ["${SYFTER_API_KEY:-none}", "${ SYFTER_API_KEY }"])
+def test_1_a_form_of_variables_that_does_not_exist_is_explained(run: Run, project: Path, form: str) -> None:
+    line = edit(project / SOURCE, "${SYFTER_API_KEY}", form)
+    found = one(findings(run, project), "unset-variable", SOURCE, line, "configuration.credentials.api_key")
+    assert "no defaults and no spaces" in found["message"]
+
+
 @pytest.mark.parametrize("value", ["", " ''", " null", " ~"])
 def test_2_an_empty_required_field_is_not_sent_as_null(run: Run, project: Path, value: str) -> None:
     line = edit(project / SOURCE, "api_key: ${SYFTER_API_KEY}", f"api_key:{value}")
@@ -74,6 +81,11 @@ def test_2_an_empty_field_of_a_connector_without_a_spec_is_caught_too(run: Run, 
     line = edit(project / DESTINATION, "database: warehouse", "database:")
     errors = [f for f in findings(run, project) if f["severity"] == "error"]
     one(errors, "empty-field", DESTINATION, line, "configuration.database")
+
+
+def test_2_an_empty_field_in_a_block_that_the_spec_does_not_describe_is_caught_too(run: Run, project: Path) -> None:
+    line = edit(project / DESTINATION, "  database:", "  tunnel_method: { tunnel_host: }\n  database:")
+    one(findings(run, project), "empty-field", DESTINATION, line, "configuration.tunnel_method.tunnel_host")
 
 
 @pytest.mark.parametrize("quote", ['"', "'"])
@@ -98,6 +110,11 @@ def test_4_a_template_that_airbyte_fills_in_is_not_expanded(run: Run, project: P
     line = edit(project / CONNECTION, '  prefix: ""\n', '  namespace_format: "raw_${SOURCE_NAMESPACE}"\n  prefix: ""\n')
     found = one(findings(run, project, code=0), "runtime-template", CONNECTION, line, "configuration.namespace_format")
     assert "Octavia did" in found["message"]
+
+
+def test_4_a_template_under_its_old_name_is_not_asked_for(run: Run, project: Path) -> None:
+    edit(project / CONNECTION, '  prefix: ""\n', '  namespaceFormat: "${SOURCE_NAMESPACE}"\n  prefix: ""\n')
+    assert [f["code"] for f in findings(run, project)] == ["dead-feature"]
 
 
 def test_4_a_misspelt_template_is_not_passed_on(run: Run, project: Path) -> None:
@@ -143,6 +160,11 @@ def test_6_a_literal_secret_of_a_connector_without_a_spec_is_known_by_its_name(r
     line = edit(project / DESTINATION, "${WAREHOUSE_PASSWORD}", "hunter2")
     errors = [f for f in findings(run, project) if f["severity"] == "error"]
     one(errors, "literal-secret", DESTINATION, line, "configuration.password")
+
+
+def test_6_a_literal_secret_in_a_block_that_the_spec_does_not_describe_is_known_by_its_name(run: Run, project: Path) -> None:
+    line = edit(project / DESTINATION, "  database:", "  tunnel_method: { tunnel_user_password: hunter2 }\n  database:")
+    one(findings(run, project), "literal-secret", DESTINATION, line, "configuration.tunnel_method.tunnel_user_password")
 
 
 def test_6_a_literal_authorization_header_is_refused(run: Run, project: Path) -> None:
@@ -230,6 +252,14 @@ def test_8_a_basic_schedule_is_explained_and_translated(run: Run, project: Path)
     assert "sent as cron 0 0 0/6 * * ? (UTC)" in found["message"]
 
 
+def test_8_the_oldest_form_of_a_schedule_does_not_become_manual_in_silence(run: Run, project: Path) -> None:
+    text = (project / CONNECTION).read_text()
+    head, tail = text[: text.index("  schedule_type:")], text[text.index("  sync_catalog:") :]
+    (project / CONNECTION).write_text(f"{head}  schedule: {{ time_unit: hours, units: 6 }}\n{tail}")
+    found = one(findings(run, project), "dead-feature", CONNECTION, head.count("\n") + 1, "configuration.schedule")
+    assert (found["severity"], "would become manual" in found["message"]) == ("error", True)
+
+
 @pytest.mark.parametrize(
     ("cron", "message"),
     [
@@ -256,6 +286,12 @@ def test_8_old_camel_case_is_explained(run: Run, project: Path) -> None:
     line = edit(project / CONNECTION, "namespace_definition: destination", "namespaceDefinition: destination")
     found = one(findings(run, project), "dead-feature", CONNECTION, line, "configuration.namespaceDefinition")
     assert "import-octavia" in found["fix"]
+
+
+def test_8_a_misspelt_field_of_a_connection_is_pointed_out(run: Run, project: Path) -> None:
+    line = edit(project / CONNECTION, "namespace_definition: destination", "namespace_defintion: source")
+    found = one(findings(run, project, code=0), "layout", CONNECTION, line, "configuration.namespace_defintion")
+    assert found["fix"] == "did you mean namespace_definition?"
 
 
 def test_9_a_state_without_a_workspace_is_not_trusted(run: Run, project: Path) -> None:

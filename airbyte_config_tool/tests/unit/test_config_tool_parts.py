@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
+import re
 import sys
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 from config_tool_support import connector as recorded
 from config_tool_support.harness import Run, edit, write_octavia
 
-from airbyte_config_tool import cache, fingerprint, schedule
+from airbyte_config_tool import cache, differ, fingerprint, schedule
 from airbyte_config_tool.api import base_url
 from airbyte_config_tool.connector import Connector
 from airbyte_config_tool.findings import ToolError
@@ -59,6 +61,36 @@ def test_broken_yaml_is_reported_with_its_line(run: Run, offline_project: Path, 
     assert f"sources/syfter/configuration.yaml{message[:2]}" in result.out
 
 
+@pytest.mark.parametrize("value", ["*hunter2", "!hunter2 x", "!!int hunter2", '"hunter2\\q"', "hunter2: x", "[hunter2"])
+def test_a_password_that_yaml_takes_for_something_else_is_not_repeated(
+    run: Run, offline_project: Path, secrets: Path, value: str
+) -> None:
+    edit(offline_project / "destinations/warehouse/configuration.yaml", "${WAREHOUSE_PASSWORD}", value)
+    result = run("check", offline_project, "--json")
+    found = result.json()["findings"]
+    assert (result.code, [(f["code"], f["file"]) for f in found]) == (
+        1,
+        [("layout", "destinations/warehouse/configuration.yaml")],
+    )
+    assert "not valid YAML" in found[0]["message"]
+    assert "hunter2" not in result.text
+
+
+def test_an_alias_of_what_it_stands_in_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("a: &a [*a]\n")
+    with pytest.raises(ToolError, match="stands inside what it names"):
+        YamlFile(file)
+
+
+def test_names_of_fields_are_text_as_in_json(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text("base: &base { x: 1 }\n1: a\non: b\nmore: { <<: *base, ~: 2 }\n")
+    yaml = YamlFile(file)
+    assert yaml.data == {"base": {"x": 1}, "1": "a", "on": "b", "more": {"x": 1, "~": 2}}
+    assert yaml.line(("on",)) == 3
+
+
 # -- variables ---------------------------------------------------------------------------------------------------------
 
 
@@ -86,6 +118,13 @@ def test_a_line_that_is_no_variable_is_not_repeated(tmp_path: Path) -> None:
     assert "MIIE" not in str(error.value)
 
 
+def test_a_file_that_is_not_text_is_an_error_in_words(tmp_path: Path) -> None:
+    file = tmp_path / ".octavia"
+    file.write_bytes("PASSWORD=é".encode("latin-1"))
+    with pytest.raises(ToolError, match=r"\.octavia: cannot be read"):
+        Variables.load(file, {})
+
+
 def test_expanding() -> None:
     result = expand("a${X}b$${X}c${GONE}d${KEPT}$HOME", {"X": "1", "KEPT": "no", "HOME": "no"}, keep=("KEPT",))
     assert (result.text, result.used, result.missing, result.kept) == (
@@ -103,12 +142,11 @@ def test_expanding() -> None:
 def test_a_secret_is_masked_in_every_form(secret: str) -> None:
     masker = Masker()
     masker.add(secret)
-    forms = [secret, json.dumps(secret), quote(secret, safe=""), base64.b64encode(secret.encode()).decode()]
+    in_json = [json.dumps(secret), json.dumps(secret, ensure_ascii=False)]
+    forms = [secret, *in_json, *map(json.dumps, in_json), repr(secret), html.escape(secret)]
+    forms += [quote(secret, safe=""), quote_plus(secret), base64.b64encode(secret.encode()).decode()]
     for form in forms:
-        shown = masker.scrub(f"before {form} after")
-        assert secret not in shown
-        assert form.strip('"').rstrip("=") not in shown
-        assert shown.startswith("before ")
+        assert re.fullmatch(r"""before [\\"']*\*{8}[\\"'=]* after""", masker.scrub(f"before {form} after")), form
 
 
 def test_a_private_key_is_masked_line_by_line() -> None:
@@ -149,6 +187,27 @@ def test_a_fingerprint_cannot_be_tried_without_its_key_and_costs_time_with_none(
 @pytest.mark.parametrize("broken", ["", "md5$123", "scrypt$", "scrypt$99$8$1$aa$bb", "scrypt$x$8$1$aa$bb", "hmac$"])
 def test_a_broken_fingerprint_is_as_good_as_none(broken: str) -> None:
     assert not fingerprint.matches(broken, "secret", "x", "k" * 32)
+
+
+# -- differences -------------------------------------------------------------------------------------------------------
+
+
+def test_streams_of_one_name_in_two_namespaces_are_told_apart() -> None:
+    def body(*streams: tuple[str | None, str]) -> dict[str, Any]:
+        named = [{"name": "users", "syncMode": mode, **({"namespace": space} if space else {})} for space, mode in streams]
+        return {"schedule": {}, "configurations": {"streams": named}}
+
+    both = (("a", "incremental_append"), ("b", "full_refresh_append"))
+    assert list(differ.connections(body(*both), body(*reversed(both)))) == []
+    changed = list(differ.connections(body(both[0]), body(*both)))
+    assert [(c.field, c.before, c.after) for c in changed] == [("streams.b.users", "full_refresh_append", None)]
+    assert list(differ.connections(body((None, "incremental_append")), body(both[0]))) == []
+
+
+def test_a_secret_that_left_the_project_is_not_shown_by_a_server_without_masks() -> None:
+    theirs = {"tunnel": {"password": "hunter2", "port": 22}}
+    changed = differ.configurations({}, theirs, {"properties": {}}, lambda path: False, lambda path, value: None)
+    assert {c.field: c.before for c in changed} == {"configuration.tunnel.password": MASK, "configuration.tunnel.port": 22}
 
 
 # -- schedules ---------------------------------------------------------------------------------------------------------
