@@ -24,9 +24,8 @@ from airbyte_cdk.sources.declarative.transformations import RecordTransformation
 from airbyte_cdk.sources.streams.http.error_handlers import BackoffStrategy
 from airbyte_cdk.sources.streams.http.error_handlers.response_models import ErrorResolution, ResponseAction
 from airbyte_cdk.sources.types import Config, Record, StreamSlice, StreamState
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_syfter.diagnosis import NO_ANSWER, config_error, explain, own_words
+from source_syfter.diagnosis import NO_ANSWER, config_error, explain, final, own_words, transient_error
 from source_syfter.notes import notes_of
 from source_syfter.timestamps import EPOCH, epoch_ms_to_iso, is_usual, now, parse, to_iso
 
@@ -379,7 +378,7 @@ class Backoff(BackoffStrategy):
             told = told_wait(response_or_exception)
         longest = 5.0 if self.config.get("impatient") else LONGEST_WAIT
         if told is not None and told > longest:
-            raise _transient(
+            raise transient_error(
                 f"{self._stream}: the instance asks to wait {told:.0f} seconds before the next request, longer than the "
                 f"{longest:.0f} seconds that this connector waits. Try again after that time. [long-wait]"
             )
@@ -388,11 +387,7 @@ class Backoff(BackoffStrategy):
             # Once one stream has tried in vain, the others give up at once: a silent server ends a read of all streams
             # within four minutes (test_a_server_that_never_answers).
             notes_of(self.config).silent = NO_ANSWER in (resolution.error_message or "")
-            raise AirbyteTracedException(
-                message=resolution.error_message,
-                internal_message=resolution.error_message,
-                failure_type=resolution.failure_type or FailureType.transient_error,
-            )
+            raise final(resolution)
         if told is not None:
             return told
         # The CDK adds a second to each wait.
@@ -406,10 +401,6 @@ class Backoff(BackoffStrategy):
         if isinstance(response_or_exception, requests.Response):
             return 9 if response_or_exception.status_code == 429 else 5
         return 0 if notes_of(self.config).silent else 2
-
-
-def _transient(message: str) -> AirbyteTracedException:
-    return AirbyteTracedException(message=message, internal_message=message, failure_type=FailureType.transient_error)
 
 
 def told_wait(response: requests.Response) -> Optional[float]:

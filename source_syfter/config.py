@@ -41,7 +41,7 @@ def from_file(path: Path) -> Mapping[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise config_error(f"--config: {path} cannot be read: {error.strerror}. Check the path. [unreadable-file]") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         config = None
     if not isinstance(config, dict):
         raise config_error(

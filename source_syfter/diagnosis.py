@@ -84,6 +84,17 @@ def config_error(message: str) -> AirbyteTracedException:
     return AirbyteTracedException(message=message, internal_message=message, failure_type=FailureType.config_error)
 
 
+def transient_error(message: str) -> AirbyteTracedException:
+    """An error that passes by itself, or is the instance's to mend. `message` as for `config_error`."""
+    return AirbyteTracedException(message=message, internal_message=message, failure_type=FailureType.transient_error)
+
+
+def final(resolution: ErrorResolution) -> AirbyteTracedException:
+    """The error that `resolution` becomes when nothing is tried any more."""
+    message = resolution.error_message or ""
+    return config_error(message) if resolution.failure_type is FailureType.config_error else transient_error(message)
+
+
 def explain(stream: str, error: Optional[BaseException], field: str = "Host") -> ErrorResolution:
     """Names the cause of a request of `stream` that ended in `error`, and what to do; all such requests are tried again.
 

@@ -17,6 +17,7 @@ from airbyte_cdk.exception_handler import init_uncaught_exception_handler
 from airbyte_cdk.logger import PRINT_BUFFER, init_logger, is_platform_debug_log_enabled
 from airbyte_cdk.models import AirbyteMessage, AirbyteStateStats, ConnectorSpecification
 
+from source_syfter import config as user_config
 from source_syfter.diagnosis import config_error
 from source_syfter.source import SourceSyfter
 
@@ -33,7 +34,7 @@ def run_protocol(argv: list[str]) -> None:
     init_uncaught_exception_handler(init_logger("airbyte"))
     parsed = AirbyteEntrypoint.parse_args(argv)
     source = SourceSyfter(
-        config=_load(_config, getattr(parsed, "config", None), "--config", "a configuration"),
+        config=user_config.from_file(Path(parsed.config)),
         catalog=_load(SourceSyfter.read_catalog, getattr(parsed, "catalog", None), "--catalog", "a configured catalog"),
         state=_load(SourceSyfter.read_state, getattr(parsed, "state", None), "--state", "a list of state messages"),
     )
@@ -121,13 +122,6 @@ def _line(message: AirbyteMessage) -> bytes:
 def _write(out: BinaryIO, block: bytes) -> None:
     out.write(block)
     out.flush()
-
-
-def _config(path: str) -> Mapping[str, Any]:
-    config = orjson.loads(Path(path).read_bytes())
-    if not isinstance(config, dict):
-        raise ValueError("not an object")
-    return config
 
 
 def _load(read: Callable[[str], T], path: Optional[str], option: str, what: str) -> Optional[T]:

@@ -11,13 +11,12 @@ from typing import Any, Optional
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import requests
-from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.auth.declarative_authenticator import DeclarativeAuthenticator
 from airbyte_cdk.sources.types import Config
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_syfter.diagnosis import config_error, explain, own_words
+from source_syfter.diagnosis import config_error, explain, final, own_words, transient_error
 from source_syfter.notes import notes_of
 
 # Bounds of one answer: far above a page of 1000 records, far below what would hang or fill a container.
@@ -99,12 +98,9 @@ class BoundedBody:
                     "conventions.paging to how this instance pages. [too-large]"
                 )
             if time.monotonic() > end:
-                raise AirbyteTracedException(
-                    message=(
-                        f"{self._stream}: the answer was not whole after {self._seconds:.0f} seconds. Try again later, "
-                        "or set a smaller page size. [no-answer]"
-                    ),
-                    failure_type=FailureType.transient_error,
+                raise transient_error(
+                    f"{self._stream}: the answer was not whole after {self._seconds:.0f} seconds. Try again later, or set a "
+                    "smaller page size. [no-answer]"
                 )
             yield piece
 
@@ -235,21 +231,13 @@ class ClientCredentials(DeclarativeAuthenticator):
                     allow_redirects=False,
                 )
             except requests.RequestException as error:
-                resolution = explain("Authentication (token URL)", error, field="Token URL")
-                problem = AirbyteTracedException(
-                    message=resolution.error_message,
-                    internal_message=resolution.error_message,
-                    failure_type=resolution.failure_type or FailureType.transient_error,
-                )
+                problem = final(explain("Authentication (token URL)", error, field="Token URL"))
             else:
                 if response.status_code < 500 and response.status_code != 429:
                     return _token_answer(response)
-                problem = AirbyteTracedException(
-                    message=(
-                        f"Authentication: the token URL failed with status {response.status_code}. Try again later; if it "
-                        "stays, ask who runs the identity provider. [token-unavailable]"
-                    ),
-                    failure_type=FailureType.transient_error,
+                problem = transient_error(
+                    f"Authentication: the token URL failed with status {response.status_code}. Try again later; if it stays, "
+                    "ask who runs the identity provider. [token-unavailable]"
                 )
             if attempt < attempts:
                 time.sleep(2.0**attempt * random.uniform(0.5, 1.0))

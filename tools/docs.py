@@ -236,13 +236,9 @@ def texts(module: ast.Module) -> Iterator[tuple[str, str]]:
 
     def visit(node: ast.AST, kind: str) -> Iterator[tuple[str, str]]:
         if isinstance(node, (ast.Call, ast.Tuple, ast.FunctionDef)):  # the innermost that names one kind decides
-            named = [
-                part.attr
-                for part in ast.walk(node)
-                if isinstance(part, ast.Attribute) and part.attr in ("config_error", "transient_error")
-            ]
-            called = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "config_error"
-            kind = "config_error" if called else named[0] if len(set(named)) == 1 else kind
+            named = [part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute) and part.attr in KINDS]
+            called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
+            kind = called if called in KINDS else named[0] if len(set(named)) == 1 else kind
         if isinstance(node, (ast.Constant, ast.JoinedStr)):
             text = re.sub(r"\{\{.*?\}\}|\{[a-z_]*\}", "…", render(node))
             if code_of(text) and len(text.split()) > 3:  # a code alone is looked for, not said

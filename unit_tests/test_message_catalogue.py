@@ -26,10 +26,12 @@ def test_a_message_says_what_is_wrong_and_what_to_do(message: Message) -> None:
 
 
 def test_no_error_is_raised_without_a_code() -> None:
-    """Every text that is handed to `config_error` or `_transient` ends in one."""
+    """Every text that is handed to `config_error` or `transient_error` ends in one."""
     for file in (ROOT / "source_syfter").glob("*.py"):
         for text in re.findall(
-            r"raise (?:config_error|_transient)\(\n?(.*?)\n? *\) ?(?:from|$)", file.read_text(), re.DOTALL | re.MULTILINE
+            r"(?:raise|=) (?:config_error|transient_error)\(\n?(.*?)\n? *\) ?(?:from|$)",
+            file.read_text(),
+            re.DOTALL | re.MULTILINE,
         ):
             assert re.search(r"\[[a-z-]+\]", text) or re.fullmatch(r"\w+", text.strip()), f"{file.name}: {text}"
 
