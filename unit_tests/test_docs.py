@@ -9,7 +9,11 @@ from types import ModuleType
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *(page for folder in ("[!.]*", "examples/*") for page in sorted(ROOT.glob(f"{folder}/README.md"))),
+]
 
 
 @pytest.fixture(scope="module")
@@ -94,13 +98,21 @@ def slug(heading: str) -> str:
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
+def links(page: Path) -> list[tuple[str, Path, str]]:
+    """The links of a page to files: as written, the file, and the heading in it."""
+    found = (target for target in re.findall(r"\]\(([^)]+)\)", page.read_text()) if not target.startswith("https://"))
+    split = [(target, *target.partition("#")[::2]) for target in found]
+    return [(target, (page.parent / file).resolve() if file else page, anchor) for target, file, anchor in split]
+
+
+def test_each_page_is_linked_from_another() -> None:
+    linked = {file for page in PAGES for _, file, _ in links(page) if file != page}
+    assert set(PAGES) <= linked
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
-        if target.startswith("https://"):
-            continue
-        file, _, anchor = target.partition("#")
-        linked = (page.parent / file).resolve() if file else page
+    for target, linked, anchor in links(page):
         assert linked.exists(), target
         if anchor:
             assert anchor in {slug(h) for h in re.findall(r"^#+ (.*)$", linked.read_text(), flags=re.MULTILINE)}, target
