@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator
 
 from airbyte_config_tool import schedule, streams
+from airbyte_config_tool.connection_spec import CONNECTION_SPEC, without_nulls
 from airbyte_config_tool.context import Context
 from airbyte_config_tool.findings import WARNING, FieldPath, Finding, ToolError
 from airbyte_config_tool.manifests import manifest_faults
@@ -16,12 +16,6 @@ from airbyte_config_tool.variables import expand, has_variable
 from airbyte_config_tool.yamlfile import YamlFile
 
 SERVER_MASK = re.compile(r"\*{6,}")
-_NAMESPACE_DEFINITIONS = ("source", "destination", "customformat", "custom_format")
-_CONNECTION_KEYS = (
-    *("status", "namespace_definition", "namespace_format", "prefix", "non_breaking_schema_updates_behavior"),
-    *("schedule_type", "schedule_data", "sync_catalog"),
-    *("operations", "skip_reset", "resource_requirements", "schedule"),  # dead, and told as such
-)
 _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key")
 
 
@@ -119,6 +113,14 @@ def _finding(resource: Resource, code: str, fault: Fault) -> Finding:
 def _check_connection(context: Context, resource: Resource) -> Iterator[Finding]:
     """Streams against the source, the schedule against the public API, and features that are gone."""
     configuration = context.resolved(resource).configuration
+    yield from _check_dead_features(resource, configuration)
+    # The old camelCase was told above.
+    known_case = {key: value for key, value in without_nulls(configuration).items() if key == key.lower()}
+    faults = validate(CONNECTION_SPEC, known_case)
+    for fault in faults:
+        yield _finding(resource, "layout", fault)
+    if any(fault.severe for fault in faults):
+        return  # what follows takes the form for granted
     source, destination = resource.links.get(SOURCE), resource.links.get(DESTINATION)
     catalog = context.catalog(source) if source else None
     if source and catalog is None and context.connector(source) is None:
@@ -135,13 +137,6 @@ def _check_connection(context: Context, resource: Resource) -> Iterator[Finding]
     for fault in streams.check(configuration, catalog, modes):
         yield _finding(resource, "catalog", fault)
     yield from _check_schedule(resource, configuration)
-    yield from _check_namespace(resource, configuration)
-    yield from _check_dead_features(resource, configuration)
-    for key in configuration.keys() - _CONNECTION_KEYS:
-        if key == key.lower():  # the old camelCase was told above
-            near = difflib.get_close_matches(key, _CONNECTION_KEYS, n=1)
-            fix = f"did you mean {near[0]}?" if near else "remove it"
-            yield resource.finding("layout", _below_configuration((key,)), f"{key} is not known here and not sent", fix, WARNING)
 
 
 def _check_schedule(resource: Resource, configuration: dict[str, object]) -> Iterator[Finding]:
@@ -167,30 +162,6 @@ def _check_schedule(resource: Resource, configuration: dict[str, object]) -> Ite
         )
 
 
-def _check_namespace(resource: Resource, configuration: dict[str, object]) -> Iterator[Finding]:
-    definition = configuration.get("namespace_definition")
-    if definition is not None and definition not in _NAMESPACE_DEFINITIONS:
-        yield resource.finding(
-            "spec",
-            _below_configuration(("namespace_definition",)),
-            f"namespace_definition {definition!r} is unknown",
-            "one of: source, destination, custom_format",
-        )
-    status = configuration.get("status", "active")
-    if status not in ("active", "inactive"):
-        yield resource.finding(
-            "dead-feature",
-            _below_configuration(("status",)),
-            f"status {status!r} cannot be set: this tool never deletes",
-            "write active or inactive; delete the connection in Airbyte if that was meant",
-        )
-    preference = configuration.get("non_breaking_schema_updates_behavior", "ignore")
-    behaviours = ("ignore", "disable_connection", "propagate_columns", "propagate_fully")
-    if preference not in behaviours:
-        path = _below_configuration(("non_breaking_schema_updates_behavior",))
-        yield resource.finding("spec", path, f"{preference!r} is unknown", f"one of: {', '.join(behaviours)}")
-
-
 def _check_dead_features(resource: Resource, configuration: dict[str, object]) -> Iterator[Finding]:
     def report(path: FieldPath, message: str, fix: str, severity: str = WARNING) -> Finding:
         return resource.finding("dead-feature", _below_configuration(path), message, fix, severity)
@@ -200,6 +171,14 @@ def _check_dead_features(resource: Resource, configuration: dict[str, object]) -
             ("operations",),
             "normalization and custom dbt operations were removed from Airbyte; nothing would transform the data",
             "delete the block and run dbt after the sync: see the dbt/ folder of source-syfter for Syfter data",
+            "error",
+        )
+    status = configuration.get("status") or "active"
+    if status not in ("active", "inactive"):
+        yield report(
+            ("status",),
+            f"status {status!r} cannot be set: this tool never deletes",
+            "write active or inactive; delete the connection in Airbyte if that was meant",
             "error",
         )
     for key, reason in {

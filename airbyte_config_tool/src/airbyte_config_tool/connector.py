@@ -27,6 +27,7 @@ from airbyte_config_tool import cache
 from airbyte_config_tool.findings import ToolError
 
 TIMEOUT_SECONDS = 120
+_FILES = ("spec", "catalog", "manifest")
 _FAST_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Json = dict[str, Any]
 
@@ -49,17 +50,17 @@ class Connector:
     @classmethod
     def from_block(cls, block: object, base: Path, fresh: bool = False) -> Connector:
         """Reads a `connector:` block; raises ToolError when it is not one."""
-        if not isinstance(block, dict) or not block.keys() <= {"command", "spec", "catalog", "manifest"}:
+        if not isinstance(block, dict) or not block.keys() <= {"command", *_FILES}:
             raise ToolError("connector takes `command`, `spec`, `catalog` and `manifest`")
         command = block.get("command") or []
-        return cls(
-            base,
-            shlex.split(command) if isinstance(command, str) else [str(part) for part in command],
-            block.get("spec"),
-            block.get("catalog"),
-            block.get("manifest"),
-            fresh=fresh,
-        )
+        if not isinstance(command, (str, list)) or not all(isinstance(block.get(name) or "", str) for name in _FILES):
+            raise ToolError("connector takes a command, and names of files for spec, catalog and manifest")
+        try:
+            words = shlex.split(command) if isinstance(command, str) else [str(part) for part in command]
+        except ValueError:
+            raise ToolError("the connector's command has a quote without its second half") from None
+        spec, catalog, manifest = (block.get(name) or None for name in _FILES)
+        return cls(base, words, spec, catalog, manifest, fresh=fresh)
 
     def spec(self) -> Json | None:
         """The JSON Schema of the configuration, or None when neither a file nor a command is given."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import jsonschema
 
-from airbyte_config_tool.findings import FieldPath
+from airbyte_config_tool.findings import FieldPath, dotted
 
 Json = dict[str, Any]
 
@@ -107,7 +107,7 @@ def validate(spec: Json, configuration: Json) -> list[Fault]:
 
 
 def _validate(schema: Json, value: object, path: FieldPath) -> Iterator[Fault]:
-    here = str(path[-1]) if path else "the configuration"
+    here = _name(path)
     branches = schema.get("oneOf")
     picked = branch_for(schema, value)
     if isinstance(branches, list) and picked is schema and isinstance(value, dict):
@@ -147,12 +147,18 @@ def _validate_object(schema: Json, value: dict[str, Any], path: FieldPath) -> It
             near = difflib.get_close_matches(key, properties, n=1)
             yield Fault(
                 (*path, key),
-                f"{key} is not a field of this connector",
+                f"{key} is no known field",
                 f"did you mean {near[0]}?" if near else "remove it",
                 severe=schema.get("additionalProperties") is False,
             )
     rest = {k: v for k, v in schema.items() if k not in ("properties", "required", "additionalProperties")}
-    yield from _own(rest, value, path, str(path[-1]) if path else "the configuration")
+    yield from _own(rest, value, path, _name(path))
+
+
+def _name(path: FieldPath) -> str:
+    """How a message calls a field: its last name, with the position in a list behind it."""
+    start = next((n for n in range(len(path) - 1, -1, -1) if isinstance(path[n], str)), 0)
+    return dotted(path[start:]) or "the configuration"
 
 
 def _no_branch(branches: list[Json], value: dict[str, Any], path: FieldPath) -> Iterator[Fault]:
@@ -172,7 +178,7 @@ def _no_branch(branches: list[Json], value: dict[str, Any], path: FieldPath) -> 
     else:
         near = difflib.get_close_matches(str(value[key]), [str(o) for o in offers[key]], n=1)
         hint = f"did you mean {near[0]}? " if near else ""
-        yield Fault((*path, key), f"{key} is none of the values this connector knows", f"{hint}one of: {choices}")
+        yield Fault((*path, key), f"{key} is none of the known values", f"{hint}one of: {choices}")
 
 
 def _own(
@@ -183,15 +189,15 @@ def _own(
     for error in jsonschema.Draft7Validator(plain, format_checker=jsonschema.FormatChecker()).iter_errors(value):
         rule: Any = error.validator_value
         inner = (*path, *error.absolute_path)
-        name = ".".join(str(p) for p in inner[len(path) - 1 if path else 0 :]) or here
+        name = here if inner == path else _name(inner)
         match error.validator:
             case "type":
                 kinds = rule if isinstance(rule, str) else " or ".join(rule)
-                message, fix = f"{name} must be of type {kinds}, not {_kind(error.instance)}", "mend the value"
+                message, fix = f"{name} must be of type {kinds}, not {_kind(error.instance)}", _about(schema, "mend the value")
                 if "string" in kinds and not isinstance(error.instance, (dict, list)):
                     fix = "put the value in quotes"
             case "enum":
-                message, fix = f"{name} is none of the values this connector knows", "one of: " + ", ".join(map(str, rule))
+                message, fix = f"{name} is none of the known values", "one of: " + ", ".join(map(str, rule))
             case "const":
                 message, fix = f"{name} must be {rule}", f"write {rule}"
             case "pattern":

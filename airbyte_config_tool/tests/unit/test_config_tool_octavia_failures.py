@@ -223,6 +223,19 @@ def test_7_modes_cursors_and_keys_are_compared_with_discover(
     assert message in found["message"]
 
 
+@pytest.mark.parametrize(
+    ("config", "field", "fix"),
+    [("primary_key: [id]", "primary_key[0]", "[id]"), ("cursor_field: updated_at", "cursor_field", "[id]")],
+)
+def test_7_a_key_or_cursor_of_another_form_is_explained(run: Run, project: Path, config: str, field: str, fix: str) -> None:
+    file = project / CONNECTION
+    head, _, tail = file.read_text().partition("append_dedup }")
+    file.write_text(f"{head}append_dedup, {config} }}{tail}")
+    place = f"configuration.sync_catalog.streams[0].config.{field}"
+    found = one(findings(run, project), "layout", CONNECTION, head.count("\n") + 1, place)
+    assert (f"{field} must be of type array, not string" in found["message"], fix in found["fix"]) == (True, True)
+
+
 def test_7_cursor_and_key_must_be_given_where_the_source_defines_none(run: Run, project: Path) -> None:
     file = project / "source_definitions/syfter/catalog.json"
     catalog = json.loads(file.read_text())

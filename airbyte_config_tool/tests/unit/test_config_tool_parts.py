@@ -298,10 +298,10 @@ def faults(**configuration: object) -> list[tuple[str, str]]:
         ({"host": 5}, "host must be of type string, not integer", "put the value in quotes"),
         ({"host": "a b"}, "host does not have the form that is asked for", "the form is https://host.example"),
         ({"start_date": None}, "start_date is empty", "give a value, or delete the line if it is optional"),
-        ({"pagesize": 5}, "pagesize is not a field of this connector", "did you mean page_size?"),
+        ({"pagesize": 5}, "pagesize is no known field", "did you mean page_size?"),
         (
             {"conventions": {"paging": "pages"}},
-            "paging is none of the values this connector knows",
+            "paging is none of the known values",
             "one of: offset, page, cursor, none",
         ),
         ({"credentials": {}}, "credentials is required but empty", "give a value (Authentication)"),
@@ -426,6 +426,14 @@ def test_a_remembered_answer_grows_old(installed: tuple[Path, Path], tmp_path: P
         ("sources/syfter", "resource_name: Syfter", "resource_name:", "resource_name", "missing or empty"),
         ("sources/syfter", "definitions/syfter", "definitions/sifter", "definition_path", "there is no source_definition at"),
         ("destinations/warehouse", "definition_id: 2", "definition_Id: 2", "definition_id", "no connector definition is named"),
+        ("source_definitions/syfter", "spec: spec.json", "spec: [spec.json]", "connector", "names of files for spec"),
+        (
+            "connections/syfter_to_warehouse",
+            "schedule_data:\n    cron:",
+            "schedule_data:\n    - cron:",
+            "configuration.schedule_data",
+            "schedule_data must be of type object, not array",
+        ),
         (
             "connections/syfter_to_warehouse",
             "source_configuration_path:",
