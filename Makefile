@@ -69,8 +69,8 @@ lock: $(VENV)/bootstrap.stamp ## resolve what is required into the hashed requir
 	@$(LOCK) --universal --python-version 3.11 dbt/integration_tests/requirements-mysql.in -o dbt/integration_tests/requirements-mysql.txt
 	@$(LOCK) --python-version 3.11 examples/airflow/requirements.in -o examples/airflow/requirements.txt
 
-clean: ## remove the environment, caches and the demo's output
-	rm -rf $(VENV) demo/output dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .tmp
+clean: ## remove the environments, caches and the demo's output
+	rm -rf $(VENV) .venv-mysql .venv-airflow demo/output dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .tmp
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- the environment ----------------------------------------------------------------------------------------------------

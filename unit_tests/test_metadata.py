@@ -41,6 +41,12 @@ def test_one_version_everywhere() -> None:
     assert METADATA["data"]["dockerImageTag"] == PROJECT["version"] == latest
 
 
+def test_one_name_and_one_stage_everywhere() -> None:
+    assert METADATA["data"]["remoteRegistries"]["pypi"]["packageName"] == PROJECT["name"]
+    [stage] = [each.rsplit(" - ", 1)[1] for each in PROJECT["classifiers"] if each.startswith("Development Status")]
+    assert METADATA["data"]["releaseStage"] == stage.lower()
+
+
 def test_one_licence_everywhere() -> None:
     assert METADATA["data"]["license"] == PROJECT["license"] == (ROOT / "LICENSE").read_text().split()[0]
 
