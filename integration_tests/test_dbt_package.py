@@ -105,7 +105,7 @@ def test_values_that_arrive_as_plain_text_read_the_same(everywhere: tuple[Projec
         "seed --full-refresh --select raw_custom_property_values",
         "run --select +syfter__custom_properties",
         "test --select custom_properties_as_expected",
-        variables={"type_of_value": "varchar(200)"},
+        variables={"type_of_value": "varchar(500)"},
     )
     assert outcome.results == {"custom_properties_as_expected": "pass"}, outcome.output
 
@@ -371,7 +371,7 @@ def test_a_deselected_column_is_null(on_duckdb: Project) -> None:
             database.execute(f"alter table syfter_it.raw_company_financials drop column {loaded}")
     outcome = on_duckdb.dbt("run --select +syfter__articles +syfter__companies")
     assert outcome.ok, outcome.output
-    assert select(on_duckdb, "select count(body), count(*) from syfter_it.syfter__articles") == [(0, 5)]
+    assert select(on_duckdb, "select count(body), count(*) from syfter_it.syfter__articles") == [(0, 6)]
     assert select(on_duckdb, "select count(profit), count(revenue) from syfter_it.syfter__company_financials") == [(0, 3)]
 
 

@@ -23,8 +23,9 @@
 {% endmacro %}
 
 
+{#- At most as many digits as no database here finds out of range. -#}
 {% macro text_to_number(text) -%}
-    case when {{ text }} {{ syfter.matches("^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,2})?$") }}
+    case when {{ text }} {{ syfter.matches("^[+-]?([0-9]{1,100}[.]?[0-9]{0,100}|[.][0-9]{1,100})([eE][+-]?[0-9]{1,2})?$") }}
         then cast({{ text }} as {{ syfter.type_of('number') }}) end
 {%- endmacro %}
 
@@ -89,7 +90,9 @@
 
 {% macro default__join_json_integers(column, alias) -%}
     cross join lateral (
-        select cast(item as bigint) as element from jsonb_array_elements_text(cast({{ column }} as jsonb)) as items(item)
+        select cast(item as bigint) as element
+        {#- JSON's own null, which some loaders write, has no elements. #}
+        from jsonb_array_elements_text(nullif(cast({{ column }} as jsonb), 'null')) as items(item)
     ) as {{ alias }}
 {%- endmacro %}
 
