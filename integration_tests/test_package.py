@@ -76,7 +76,7 @@ def test_the_bridge_says_what_it_lacks(tmp_path: Path) -> None:
     command = [RUNTIME / "bin/syfter-dlt", "--config", "config.json"]
     done = subprocess.run(command, cwd=tmp_path, env={"HOME": str(tmp_path)}, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert done.stderr == "syfter-dlt needs dlt. Install it by: pip install 'airbyte-source-syfter[dlt]'\n"
+    assert done.stderr == "syfter-dlt needs dlt. Install it in a checkout of source-syfter: pip install '.[dlt]'\n"
 
 
 def test_the_bridge_loads_where_dlt_is(box: Sandbox, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ _USAGE = """usage: source-syfter spec
        source-syfter discover --config FILE
        source-syfter read --config FILE --catalog FILE [--state FILE]
        source-syfter probe --config FILE [--json]
-       source-syfter bundle [--config FILE]
+       source-syfter bundle [--config FILE] [-o FILE]
 
 The first four are the Airbyte protocol (add --debug for detailed logs). `probe` finds out what differs on your instance and
 which setting mends it; `bundle` prints the connector as one manifest for the Connector Builder.
@@ -79,7 +79,10 @@ def _run(argv: list[str]) -> None:
         from source_syfter.bundle import main as bundle
 
         sys.exit(bundle(argv[1:]))
-    else:
+    elif command in ("check", "discover", "read"):
         from source_syfter.entrypoint import run_protocol
 
         run_protocol(argv)
+    else:
+        print(f"source-syfter: there is no command {command!r}\n\n{_USAGE}", end="", file=sys.stderr)
+        sys.exit(2)

@@ -14,7 +14,7 @@ try:
 except ModuleNotFoundError as error:  # the connector's image and a plain installation have the command and not the extra
     if error.name != "dlt":
         raise
-    sys.exit("syfter-dlt needs dlt. Install it by: pip install 'airbyte-source-syfter[dlt]'")
+    sys.exit("syfter-dlt needs dlt. Install it in a checkout of source-syfter: pip install '.[dlt]'")
 
 
 def main(arguments: list[str] | None = None) -> int:

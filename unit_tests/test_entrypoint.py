@@ -121,6 +121,16 @@ def test_help_lists_the_commands(arguments: list[str], capsys: pytest.CaptureFix
     assert all(command in printed for command in ("spec", "check", "discover", "read"))
 
 
+def test_a_command_that_there_is_not_ends_with_the_list_of_those_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        run(["prob"])
+
+    assert stop.value.code == 2
+    said = capsys.readouterr().err
+    assert "'prob'" in said
+    assert "source-syfter probe" in said
+
+
 def test_the_package_runs_as_a_module(capsys: pytest.CaptureFixture[str]) -> None:
     ran = subprocess.run([sys.executable, "-m", "source_syfter", "spec"], capture_output=True, text=True, check=True)
     print_spec()
