@@ -14,6 +14,7 @@ from airbyte_config_tool.findings import WARNING, Finding, relative
 from airbyte_config_tool.masking import MASK, Masker
 from airbyte_config_tool.plan import CREATE, SAME, UPDATE, Change
 
+_WIDTH = 80
 _SIGNS = {CREATE: ("+", "green"), UPDATE: ("~", "yellow"), SAME: ("=", "dim")}
 
 
@@ -93,11 +94,13 @@ def show_plan(output: Output, changes: Sequence[Change], root: Path) -> None:
         for note in change.notes:
             output.say(f"    note: {note}")
         for field in change.fields:
-            note = f"  ({field.note})" if field.note else ""
-            if change.action == CREATE:
-                output.say(f"    {field.field}: {_shown(field.after)}{note}")
-            else:
-                output.say(f"    {field.field}: {_shown(field.before)} -> {_shown(field.after)}{note}")
+            before, after = _shown(field.before), _shown(field.after)
+            line = f"    {field.field}: {after if change.action == CREATE else f'{before} -> {after}'}"
+            if change.action != CREATE and len(line) > _WIDTH:
+                line = f"    {field.field}:\n        {before}\n     -> {after}"
+            output.say(line)
+            if field.note:
+                output.say(f"        ({field.note})")
     output.say(summary(changes))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from airbyte_config_tool.differ import SERVER_MASK
 from airbyte_config_tool.findings import FieldPath
 from airbyte_config_tool.masking import Masker
 from airbyte_config_tool.specs import coerce, deep_copy, is_secret, leaves, with_value
@@ -61,7 +62,8 @@ def resolve(configuration: Json, spec: Json | None, variables: Variables, masker
     for path, value, schema in list(leaves(spec, result.configuration)):
         if path in result.from_variables and path not in missing_paths and isinstance(value, str):
             with_value(result.configuration, path, coerce(value, schema))
-        if value in (None, "") or not is_secret(path, schema):
+        # Airbyte's mask stands for a secret wherever it was copied to.
+        if value in (None, "") or not (is_secret(path, schema) or value == SERVER_MASK):
             continue
         result.secrets[path] = str(value)
         if path not in missing_paths:

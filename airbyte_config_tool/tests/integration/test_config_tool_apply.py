@@ -64,6 +64,13 @@ def test_plan_as_json(run: Run, applied: Path) -> None:
     assert run("plan", applied, "--json").json()["changed"] is False
 
 
+def test_a_long_change_is_shown_below_each_other(run: Run, applied: Path) -> None:
+    host = "https://eu-west-1.instances.syfter.ai.example.com/gateway"
+    edit(applied / SOURCE, "host: https://app.syfter.ai", f"host: {host}")
+    out = run("plan", applied).out
+    assert f'    configuration.host:\n        "https://app.syfter.ai"\n     -> "{host}"\n' in out
+
+
 def test_a_rotated_secret_is_a_change_that_is_not_shown(run: Run, applied: Path, home: Path, standin: Standin) -> None:
     rotated = "sk-live-rotated-88"
     write_octavia(home, SYFTER_API_KEY=rotated)

@@ -149,9 +149,10 @@ def test_6_a_literal_secret_is_refused_and_not_repeated(run: Run, project: Path)
     assert "${SYFTER_API_KEY}" in found["fix"]
 
 
-def test_6_the_mask_that_airbyte_shows_is_no_secret(run: Run, project: Path) -> None:
-    line = edit(project / SOURCE, "${SYFTER_API_KEY}", "'**********'")
-    found = one(findings(run, project), "literal-secret", SOURCE, line, "configuration.credentials.api_key")
+@pytest.mark.parametrize(("old", "field"), [("${SYFTER_API_KEY}", "credentials.api_key"), ("https://app.syfter.ai", "host")])
+def test_6_the_mask_that_airbyte_shows_is_no_value(run: Run, project: Path, old: str, field: str) -> None:
+    line = edit(project / SOURCE, old, "'**********'")
+    found = one(findings(run, project), "literal-secret", SOURCE, line, f"configuration.{field}")
     assert found["message"] == "this is Airbyte's mask, not the secret"
 
 
