@@ -31,6 +31,7 @@ WHOLE = [name for name, variant in VARIANTS.items() if not variant.broken]
 MIXED = [
     Variant("mixed-offset", "", records_path="", limit_parameter="$top", offset_parameter="start", id_field="uuid", strict=True),
     Variant("mixed-page", "", records_path="data.rows", paging="page", page_parameter="p", first_page=0, fixed_page=5),
+    Variant("mixed-brackets", "", paging="page", page_parameter="page[number]", limit_parameter="page[size]", strict=True),
     Variant(
         "mixed-cursor",
         "",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Optional
+from urllib.parse import urlsplit
 
 from source_syfter.timestamps import parse
 
@@ -57,6 +59,8 @@ def described(document: Any, collections: Sequence[str]) -> list[str]:
     if not isinstance(document, dict) or not isinstance(document.get("paths"), dict):
         return []
     base = document.get("basePath")
+    with suppress(AttributeError, LookupError, TypeError, ValueError):
+        base = base or urlsplit(document["servers"][0]["url"]).path
     base = base.strip("/") if isinstance(base, str) else ""
     prefixes = [
         f"{base}/{path[: -len(name)].strip('/')}".strip("/")

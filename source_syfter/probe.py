@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Optional
@@ -19,11 +20,13 @@ from source_syfter.conventions import TIMESTAMPS
 from source_syfter.report import Collection, Finding, Report, Status, failure, running_count, show
 from source_syfter.secrecy import hide_secrets, presentable
 from source_syfter.spec import manifest
+from source_syfter.timestamps import parse, to_iso
 
 # Records asked for where a few will do: enough to see a page move by one and by two.
 _FEW = 3
 _LARGEST_PAGE = 1000
 _BEYOND = 100_000
+_SECOND = timedelta(seconds=1)
 
 # What is tried where the assumption does not hold, likeliest first. Extending a list costs a request or none.
 _PREFIXES = ["api", "api/v1", "v1", "", "api/v2", "v2", "rest", "api/rest", "rest/v1", "api/public", "api/public/v1"]
@@ -54,9 +57,11 @@ _LIMITS = [
     "perPage",
     "max_results",
     "$top",
+    "page[size]",
+    "page[limit]",
 ]
-_OFFSETS = ["offset", "skip", "start", "from", "startAt", "start_index", "$skip"]
-_PAGES = ["page", "page_number", "pageNumber", "p", "page_no", "pageIndex", "page_index"]
+_OFFSETS = ["offset", "skip", "start", "from", "startAt", "start_index", "$skip", "page[offset]"]
+_PAGES = ["page", "page_number", "pageNumber", "p", "page_no", "pageIndex", "page_index", "page[number]"]
 _CURSORS = ["cursor", "after", "next", "page_token", "starting_after", "next_cursor", "pageToken", "next_token", "token"]
 _CURSORS += ["continuation_token", "continuation", "start_after", "scroll_id", "after_id"]
 _SINCES = ["updated_since", "modified_since", "modified_after", "updated_after", "since", "changed_since", "updatedSince"]
@@ -188,7 +193,7 @@ class Probe:
             answer = self._try_keys(answer)
         if answer.missing and all(self._first(name).missing for name in self._known):
             answer = self._try_prefixes()
-        elif answer.status == 403 and all(self._first(name).status == 403 for name in self._known):
+        if answer.status == 403 and all(self._first(name).status == 403 for name in self._known):
             # Some gateways say so where there is no key that they know.
             answer = self._try_keys(answer)
         _refuse_failures(answer)
@@ -257,7 +262,7 @@ class Probe:
 
     def _find_records(self) -> None:
         """Chooses the collection to look at: the first with a few records."""
-        best: tuple[int, str, Answer, str] = (0, "", Answer(0, False, None, ""), "")
+        best: tuple[int, str, Answer, str] = (-1, "", Answer(0, False, None, ""), "")
         unknown = ""
         for name in self._paths:
             answer = self._first(name)
@@ -270,9 +275,11 @@ class Probe:
             if count >= _FEW:
                 break
         count, self._main, answer, path = best
-        if count:
+        # An empty array says something only where it is not in its place.
+        if count > 0 or (count == 0 and path != self._now["records_path"]):
             self._now["records_path"] = path
             self._settle("records", "records_path", f'under "{path}"' if path else "the body itself is the array")
+        if count > 0:
             self._look_at(answer)
         elif unknown:
             self._add(
@@ -393,12 +400,16 @@ class Probe:
             self._look_at(answer)
 
     def _by_offset(self, names: Sequence[str]) -> bool:
-        def moves(names: Sequence[str]) -> Optional[bool]:
-            keys = self._keys(self._page(dict.fromkeys(names, 1), 1))
+        def moves(names: Sequence[str], size: int = 1) -> Optional[bool]:
+            keys = self._keys(self._page(dict.fromkeys(names, 1), size))
             self._limit_works = self._limit_works or (bool(self._limit) and keys is not None and len(keys) == 1)
             return None if keys is None else keys[:1] == self._ids[1:2]
 
-        return self._paged("offset", self._effective(names, moves), "by the number of records to skip")
+        name = self._effective(names, moves)
+        # By pages of one record it looks the same.
+        if name and moves([name], 2) is False:
+            return self._by_page([name])
+        return self._paged("offset", name, "by the number of records to skip")
 
     def _by_page(self, names: Sequence[str]) -> bool:
         def moves(names: Sequence[str], number: int = 2) -> Optional[bool]:
@@ -419,9 +430,11 @@ class Probe:
         shown = [self._key(record) for record in self._base]
         for path, token in self._tokens(self._body):
 
-            def moves(names: Sequence[str], token: Any = token) -> Optional[bool]:
-                keys = self._keys(self._page(dict.fromkeys(names, token), len(shown)))
-                return None if keys is None else bool(keys) and keys[0] not in shown
+            def moves(names: Sequence[str], path: str = path, token: Any = token) -> Optional[bool]:
+                answer = self._page(dict.fromkeys(names, token), len(shown))
+                keys = self._keys(answer)
+                # The same token again would lead on once only.
+                return None if keys is None else keys[:1] != [] and keys[0] not in shown and bodies.at(answer.body, path) != token
 
             name = self._effective(names, moves)
             if name is not None:
@@ -458,10 +471,11 @@ class Probe:
             self._add(
                 "end of a list", "fault", "the instance gives records beyond the end of the list, so a read would never end"
             )
-        elif total is None:
+        elif total is None and answer.status not in (200, 204, 404, 410):
             self._add("end of a list", "unknown", f"a page far beyond the end is refused ({answer.status})")
         else:
-            text = f"the instance answers {answer.status} beyond the end of the list, where the connector needs an empty page"
+            said = "without an array" if answer.ok else f"with {answer.status}"
+            text = f"the instance answers {said} beyond the end of the list, where the connector needs an empty page"
             self._add("end of a list", "fault", text)
 
     def _nothing_moves(self) -> None:
@@ -535,16 +549,33 @@ class Probe:
         assumed = self._now["updated_since_parameter"]
         effect = filters([assumed]) if assumed else False
         found = assumed if effect else self._effective([name for name in _SINCES if name != assumed], filters)
-        if found and self._records(self._page({found: _PAST[form]}, 1)):
+        if found and self._records(self._page({found: _PAST[form]}, 1)) and not self._misses_changes(found):
             self._now["updated_since_parameter"] = found
             self._settle("changed since", "updated_since_parameter", f'"{found}" gives changes only')
-        elif assumed and effect is None:
+            return
+        text = f'"{found}" leaves out records that changed' if found else "no parameter filters"
+        if assumed and effect is not False:
+            # Refused, or not to be trusted.
             self._now["updated_since_parameter"] = ""
-            text = "refused under every name: each sync asks for everything and keeps what is new"
-            self._settle("changed since", "updated_since_parameter", text)
-        else:
-            text = "no parameter filters: each sync asks for everything and keeps what is new"
+            text = text if found else "refused under every name"
+        text += ": each sync asks for everything and keeps what is new"
+        if self._now["updated_since_parameter"] == assumed:
             self._add("changed since", "note", text)
+        else:
+            self._settle("changed since", "updated_since_parameter", text)
+
+    def _misses_changes(self, name: str) -> bool:
+        """Whether `name` compares something else, such as the creation: what changed last must come, however old it is."""
+        form, rows = self._now["timestamp_format"], self._wide or self._base
+        moments = [(parse(row.get("updated_at")), parse(row.get("created_at")), self._key(row)) for row in rows]
+        changes = [(changed, key) for changed, created, key in moments if changed and created and changed - created > 2 * _SECOND]
+        if not changes:
+            return False
+        changed, key = max(changes, key=lambda change: change[0])
+        since = changed - _SECOND
+        asked = to_iso(since) if form == "iso8601" else str(round(since.timestamp() * 1000))
+        keys = self._keys(self._page({name: asked}, len(rows)))
+        return keys is not None and key not in keys and len(keys) < len(rows)
 
     # --- collections ------------------------------------------------------------------------------------------------------
 
@@ -558,12 +589,14 @@ class Probe:
     def _visit(self, answer: Answer, known: Optional[set[str]]) -> Collection:
         records = self._records(answer)
         if records is None:
-            status = {401: "denied", 403: "denied", 404: "missing"}.get(answer.status, "failed")
-            remedy = {
-                "denied": "ask for the right to read it, or deselect the stream",
-                "missing": "deselect the stream",
-            }.get(status, "the answer holds no records where they are expected")
-            return Collection(status, f"{answer.status}: {remedy}")  # type: ignore[arg-type]
+            if answer.status in (401, 403):
+                return Collection("denied", f"{answer.status}: ask for the right to read it, or deselect the stream")
+            if answer.status == 404:
+                return Collection("missing", "404: deselect the stream; at another address it is an additional collection")
+            if answer.status >= 500 or answer.status == 429:
+                return Collection("failed", f"{answer.status}: the instance fails; try again later, or deselect the stream")
+            where = f'under "{self._now["records_path"]}"' if self._now["records_path"] else "as the body itself"
+            return Collection("failed", f"{answer.status}: no array of records {where}; deselect the stream")
         fields = {"id" if name == self._now["id_field"] else name for record in records for name in record}
         unknown = sorted(name[:60] for name in fields - known) if known is not None else []
         if not records:

@@ -69,7 +69,8 @@ class Report:
     @property
     def exit_code(self) -> int:
         """0: the connector reads with this configuration; 2: with the suggestion; 1: with neither."""
-        if any(finding.status == "fault" for finding in self.findings):
+        failed = any(collection.status == "failed" for collection in self.collections.values())
+        if failed or any(finding.status == "fault" for finding in self.findings):
             return 1
         return 2 if self.suggested_config else 0
 
@@ -98,14 +99,14 @@ def running_count(bound: int) -> Iterator[Callable[[int, str], None]]:
 def show(report: Report) -> None:
     """Prints what matches, what differs, and the settings that mend it."""
     console = Console()
-    table = Table(
-        "", "what", "on this instance", Column("setting", no_wrap=True), title=report.address, title_justify="left", box=None
-    )
+    # Folded, never cut: what is shown may have to be typed.
+    found, setting = Column("on this instance", overflow="fold"), Column("setting", no_wrap=True)
+    table = Table("", "what", found, setting, title=report.address, title_justify="left", box=None)
     for finding in report.findings:
         table.add_row(_mark(finding.status), finding.topic, Text(finding.text), finding.setting)
     console.print(table)
     if report.collections:
-        table = Table("", "collection", "", box=None)
+        table = Table("", Column("collection", no_wrap=True), Column(overflow="fold"), box=None)
         for name, collection in report.collections.items():
             fields = f"fields beyond the schema: {', '.join(collection.unknown_fields)}" if collection.unknown_fields else ""
             table.add_row(_mark(collection.status), name, Text("; ".join(filter(None, [collection.text, fields]))))

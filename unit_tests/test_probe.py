@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def test_an_instance_as_assumed_needs_no_setting(instance: Instance) -> None:
     assert report.suggested_config == {}
     assert {finding.status for finding in report.findings} == {"matches"}
     assert {name: each.status for name, each in report.collections.items()} == dict.fromkeys(STREAMS, "readable")
-    assert report.requests == len(instance.asked) == 14
+    assert report.requests == len(instance.asked) == 15
 
 
 def test_only_get_requests_are_sent_and_signed_as_the_connector_signs(
@@ -220,6 +221,22 @@ def test_an_instance_without_records_is_no_fault(instance: Instance) -> None:
     assert status(report, "records") == "unknown"
 
 
+def test_an_empty_array_shows_where_records_will_be(instance: Instance) -> None:
+    instance.always_answers(None, Answer({"items": [], "total": 0}))
+
+    assert conventions(probe(config())) == {"records_path": "items"}
+
+
+@pytest.mark.parametrize("broken", [Answer("", 500), Answer({"articles": []}), Answer("", 204)])
+def test_a_collection_that_cannot_be_read_is_a_fault(instance: Instance, broken: Answer) -> None:
+    instance.always_answers("articles", broken)
+
+    report = probe(config())
+
+    assert report.collections["articles"].status == "failed"
+    assert report.exit_code == 1
+
+
 def test_additional_collections_are_visited(instance: Instance) -> None:
     instance.records["links"] = some(2)
     extra = [{"name": "crm_links", "path": "crm/links", "primary_key": "id"}]
@@ -300,7 +317,13 @@ def test_timestamps_of_each_form(instance: Instance, value: Any, expected: int) 
     for rows in instance.records.values():
         for row in rows:
             row["updated_at"] = value
-    instance.always_answers(None, lambda asked: Answer({"data": []}) if "updated_since" in asked.query else None)
+
+    def answer(asked: Asked) -> Answer:
+        future = asked.query.get("updated_since", "").startswith(("2100", "41024"))
+        query = {name: value for name, value in asked.query.items() if name != "updated_since"}
+        return Answer({"data": []}) if future else instance.page(replace(asked, query=query))
+
+    instance.always_answers(None, answer)
 
     assert probe(config()).exit_code == expected
 
@@ -344,13 +367,118 @@ def test_first_pages_of_one_size_are_not_taken_for_whole_lists(instance: Instanc
     assert probe(config(conventions={"paging": "none"})).exit_code == 0, "whoever knows better is believed"
 
 
-def test_a_page_beyond_the_end_that_is_not_found_is_a_fault(instance: Instance) -> None:
-    def answer(asked: Asked) -> Answer | None:
-        return Answer("", 404) if int(asked.query.get("offset", 0)) >= 3 else None
+@pytest.mark.parametrize("has_total", [True, False])
+@pytest.mark.parametrize("beyond", [Answer("", 404), Answer("", 204), Answer({"data": None})])
+def test_a_page_beyond_the_end_that_is_none_is_a_fault(instance: Instance, beyond: Answer, has_total: bool) -> None:
+    def answer(asked: Asked) -> Answer:
+        page = instance.page(asked)
+        if int(asked.query.get("offset", 0)) >= 3:
+            return beyond
+        return page if has_total else Answer({"data": page.body["data"]})
 
     instance.always_answers(None, answer)
 
-    assert status(probe(config()), "end of a list") == "fault"
+    report = probe(config())
+
+    assert status(report, "end of a list") == "fault"
+    assert report.exit_code == 1
+
+
+def test_a_deep_page_that_is_refused_says_nothing_about_the_end(instance: Instance) -> None:
+    def answer(asked: Asked) -> Answer:
+        deep = int(asked.query.get("offset", 0)) > 10_000
+        return Answer("", 400) if deep else Answer({"data": instance.page(asked).body["data"]})
+
+    instance.always_answers(None, answer)
+
+    report = probe(config())
+
+    assert status(report, "end of a list") == "unknown"
+    assert report.exit_code == 0
+
+
+def test_an_offset_that_counts_pages_is_a_page_number(instance: Instance) -> None:
+    """By pages of one record it looks like an offset, and a read by it would miss most of the list."""
+
+    def answer(asked: Asked) -> Answer:
+        offset = int(asked.query.get("offset", 0)) * int(asked.query.get("limit", 1000))
+        return instance.page(replace(asked, query={**asked.query, "offset": str(offset)}))
+
+    instance.always_answers(None, answer)
+
+    assert conventions(probe(config())) == {"paging": "page", "page_parameter": "offset", "first_page": 0}
+
+
+def test_a_token_that_stays_the_same_does_not_lead_on(instance: Instance) -> None:
+    place = {"s1": 0}
+
+    def scroll(asked: Asked) -> Answer:
+        place["s1"] = place["s1"] + 2 if asked.query.get("scroll_id") == "s1" else 0
+        return Answer({"data": instance.records[asked.stream][place["s1"] :][:2], "scroll_id": "s1", "total": 3})
+
+    instance.always_answers(None, scroll)
+
+    report = probe(config())
+
+    assert report.exit_code == 1
+    assert '"scroll_id" does not lead on' in text(report, "paging")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "suggested"), [("updated_since", {"updated_since_parameter": "none"}), ("modified_since", {})]
+)
+def test_a_filter_of_the_creation_is_not_used(instance: Instance, parameter: str, suggested: dict[str, Any]) -> None:
+    """What changes later would be missed: nothing else would tell."""
+    for rows in instance.records.values():
+        for row in rows:
+            row["created_at"] = moment(-3600)
+
+    def answer(asked: Asked) -> Answer:
+        late = asked.query.get(parameter, "") > moment(-3600)
+        query = {name: value for name, value in asked.query.items() if name != "updated_since"}
+        return Answer({"data": [], "total": 0}) if late else instance.page(replace(asked, query=query))
+
+    instance.always_answers(None, answer)
+
+    report = probe(config())
+
+    assert conventions(report) == suggested
+    assert f'"{parameter}" leaves out records that changed' in text(report, "changed since")
+
+
+def test_a_filter_that_keeps_what_changed_is_used(instance: Instance) -> None:
+    """Exclusive, and by whole seconds: that still gives what changed after the moment asked for."""
+    for rows in instance.records.values():
+        for row in rows:
+            row |= {"created_at": moment(-3600), "updated_at": moment(row["id"] + 0.25)}
+
+    def answer(asked: Asked) -> Answer:
+        since = asked.query.get("updated_since", "")
+        rows = [row for row in instance.records[asked.stream] if f"{row['updated_at'][:19]}.000Z" > since]
+        first, size = int(asked.query.get("offset", 0)), int(asked.query.get("limit", 1000))
+        return Answer({"data": rows[first : first + size], "total": len(rows)})
+
+    instance.always_answers(None, answer)
+
+    assert status(probe(config()), "changed since") == "matches"
+
+
+def test_a_filter_that_gives_nothing_at_all_is_not_used(instance: Instance) -> None:
+    """As where an unknown parameter is taken for a field to compare."""
+    instance.always_answers(None, lambda asked: Answer({"data": []}) if "updated_since" in asked.query else None)
+
+    assert conventions(probe(config())) == {"updated_since_parameter": "none"}
+
+
+def test_a_gateway_that_says_403_to_a_key_that_it_does_not_find(instance: Instance) -> None:
+    def answer(asked: Asked) -> Answer | None:
+        if "/v1/" not in asked.url or "/api/" in asked.url:
+            return Answer("", 404)
+        return None if asked.headers.get("X-API-Key") == KEY else Answer("", 403)
+
+    instance.always_answers(None, answer)
+
+    assert conventions(probe(config())) == {"path_prefix": "v1", "api_key_header": "X-API-Key", "api_key_prefix": "none"}
 
 
 def test_a_configuration_that_does_not_fit_is_corrected(instance: Instance) -> None:
@@ -376,6 +504,8 @@ def test_a_configuration_that_does_not_fit_is_corrected(instance: Instance) -> N
     [
         ({"paths": {"/gw/x/companies": {}, "/gw/x/articles": {}, "/other/companies": {}}}, ["gw/x", "other"]),
         ({"basePath": "/v3", "paths": {"/companies": {}}}, ["v3"]),
+        ({"servers": [{"url": "https://acme.test/gw/v3"}], "paths": {"/companies": {}}}, ["gw/v3"]),
+        ({"servers": ["/v3"], "paths": {"/companies": {}}}, [""]),
         ({"paths": {"/companies/{id}": {}}}, []),
         ({"paths": []}, []),
         (None, []),
@@ -404,6 +534,17 @@ def test_the_command_prints_tables(instance: Instance, tmp_path: Path, capsys: p
     assert '"records_path": "."' in out
     assert "company_financials" in out
     assert KEY not in out
+
+
+def test_a_narrow_terminal_cuts_nothing(
+    instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    instance.always_answers(None, shaped(lambda asked, page: {"payload": {"collection": {"records": page["data"]}}}, instance))
+
+    main(["--config", written(tmp_path, config())])
+
+    assert "\u2026" not in capsys.readouterr().out
 
 
 def test_the_command_prints_json(instance: Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
