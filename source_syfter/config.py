@@ -34,6 +34,9 @@ _EMPTY_WORDS = {
     "conventions.limit_parameter": "none",
 }
 
+# The types of the spec's fields, in words.
+_TYPES = {"string": "a text", "integer": "a whole number", "boolean": "true or false", "array": "a list", "object": "an object"}
+
 
 def from_file(path: Path) -> Mapping[str, Any]:
     """The configuration in a JSON file. Raises a config error that names the file and quotes nothing of it."""
@@ -143,7 +146,7 @@ def _message(error: jsonschema.ValidationError, schema: Mapping[str, Any], withi
         least, most = field.get("minimum"), field.get("maximum")
         return f"{title} is out of range. Enter {f'{least} to {most}' if most else f'{least} or more'}. [invalid-config]"
     # All that is left in the spec is the type.
-    return f"{title} is of another type. Enter {expected}. [invalid-config]"
+    return f"{title} is of the wrong type. Enter {_TYPES[expected]}. [invalid-config]"
 
 
 def _schema_at(schema: Mapping[str, Any], path: list[Any]) -> Mapping[str, Any]:
