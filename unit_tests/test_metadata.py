@@ -39,6 +39,8 @@ def test_one_version_everywhere() -> None:
     changelog = (ROOT / "docs" / "syfter.md").read_text().split("## Changelog")[1]
     latest = re.findall(r"^\| (\d+\.\d+\.\d+) +\|", changelog, flags=re.MULTILINE)[0]
     assert METADATA["data"]["dockerImageTag"] == PROJECT["version"] == latest
+    for page in ("README.md", "docs/install.md"):
+        assert set(re.findall(r"\d+\.\d+\.\d+", (ROOT / page).read_text())) == {latest}, page
 
 
 def test_one_name_and_one_stage_everywhere() -> None:
