@@ -61,11 +61,14 @@ class SourceSyfter(ConcurrentDeclarativeSource):
             spec = definition["spec"]["connection_specification"]
             usable = {**user_config.checked(self.raw_config, spec), KEY: self._notes}
             definition = tailored(definition, usable)
-            if catalog and "start_date" not in usable:
-                in_full = [each.stream.name for each in catalog.streams if each.sync_mode is SyncMode.full_refresh]
+            streams = catalog.streams if catalog else []
+            in_full = {each.stream.name for each in streams if each.sync_mode is SyncMode.full_refresh}
+            if "start_date" not in usable:
                 definition = without_cursor(definition, in_full)
+            # The CDK would go on from the state of a stream that is synced in full, too.
+            state = [each for each in state or [] if not each.stream or each.stream.stream_descriptor.name not in in_full]
             self._cursors = _cursor_fields(definition)
-            self._previous = _previous(state or [], self._cursors)
+            self._previous = _previous(state, self._cursors)
         except AirbyteTracedException as problem:
             self._problem, usable, state = problem, {}, None
         super().__init__(catalog=catalog, config=usable, state=state, source_config=definition, **kwargs)

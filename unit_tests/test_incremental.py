@@ -70,8 +70,13 @@ def test_full_refresh_needs_no_cursor(instance: Instance) -> None:
     assert outcome.completed("articles")
 
 
-def test_a_full_refresh_keeps_to_the_start_date(instance: Instance) -> None:
-    assert read(config(start_date=moment(2)), "articles", mode="full_refresh").ids("articles") == [2, 3]
+@pytest.mark.parametrize("previous", [None, state(moment(3))])
+def test_a_full_refresh_keeps_to_the_start_date(instance: Instance, previous: dict[str, Any] | None) -> None:
+    """Whatever the state, too."""
+    outcome = read(config(start_date=moment(2)), "articles", state=previous, mode="full_refresh")
+
+    assert outcome.ids("articles") == [2, 3]
+    assert set(since(instance)) == {moment(2)}
 
 
 @pytest.mark.parametrize(
