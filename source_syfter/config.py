@@ -64,7 +64,7 @@ def checked(config: Mapping[str, Any], spec: Mapping[str, Any]) -> dict[str, Any
     for problem in _schema_problems(clean, spec):
         raise config_error(problem)
     insecure = bool(clean.get("allow_insecure_http"))
-    clean["host"] = _address("Host (host)", clean.get("host", DEFAULT_HOST), insecure)
+    clean["host"] = _address("Host (host)", clean.get("host", DEFAULT_HOST), insecure).rstrip("/")
     clean["credentials"] = _credentials(clean["credentials"], spec, insecure)
     if "start_date" in clean:
         start = parse(clean["start_date"])
@@ -94,6 +94,9 @@ def _without_empty(value: Any, path: str = "") -> Any:
         }
     if isinstance(value, list):
         return [_without_empty(item, f"{path}[]") for item in value]
+    if isinstance(value, float) and value.is_integer():
+        # An integer in JSON Schema, and how some tools write one.
+        return int(value)
     if isinstance(value, str) and path.startswith(("conventions.", "additional_collections")):
         text = value if path == "conventions.api_key_prefix" else value.strip()
         return "" if text == _EMPTY_WORDS.get(path) else text
@@ -156,7 +159,7 @@ def _schema_at(schema: Mapping[str, Any], path: list[Any]) -> Mapping[str, Any]:
 
 
 def _address(title: str, value: str, insecure: bool) -> str:
-    """`value` as scheme, host, port and path without a trailing slash."""
+    """`value` as scheme, host, port and path."""
     text = value.strip() if "://" in value else f"https://{value.strip()}"
     parts = urlsplit(text)
     try:
@@ -172,7 +175,7 @@ def _address(title: str, value: str, insecure: bool) -> str:
             f"{title}: http sends credentials and data unencrypted. Use https://, or set allow_insecure_http in a "
             "closed network. [invalid-config]"
         )
-    return urlunsplit((parts.scheme.lower(), parts.netloc.lower(), parts.path.rstrip("/"), parts.query, ""))
+    return urlunsplit((parts.scheme.lower(), parts.netloc.lower(), parts.path, parts.query, ""))
 
 
 def _can_be_asked(address: str) -> bool:

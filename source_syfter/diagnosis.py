@@ -113,11 +113,11 @@ def own_words(response: requests.Response) -> Optional[str]:
     Only the fields that hold messages by convention: an error body may echo records. A web page has no message.
     """
     try:
-        body = response.json()
-    except ValueError:
-        text = response.text.strip()
-        body = {"message": text} if text and not text.startswith("<") and len(text) <= 300 else None
-    said = " ".join(_message(body).split())
+        said = _message(response.json())
+    except (ValueError, RecursionError):
+        said = response.text.strip()
+        said = "" if said.startswith("<") or len(said) > 300 else said
+    said = " ".join(said.split())
     return f'The instance said: "{said[:300]}"' if said else None
 
 

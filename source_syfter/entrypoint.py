@@ -19,6 +19,7 @@ from airbyte_cdk.models import AirbyteMessage, AirbyteStateStats, ConnectorSpeci
 
 from source_syfter import config as user_config
 from source_syfter.diagnosis import config_error
+from source_syfter.secrecy import hide_secrets
 from source_syfter.source import SourceSyfter
 
 T = TypeVar("T")
@@ -53,13 +54,19 @@ def run_protocol(argv: list[str]) -> None:
 
 
 class Entrypoint(AirbyteEntrypoint):
-    """The CDK's entrypoint with two differences: the source itself has checked the config, and records are written in blocks."""
+    """The CDK's entrypoint with three differences: the source itself has checked the config, all forms of secrets are
+    masked, and records are written in blocks."""
 
     source: SourceSyfter
 
     @staticmethod
     def validate_connection(source_spec: ConnectorSpecification, config: Mapping[str, Any]) -> None:
         """Nothing to do: `SourceSyfter` names the field that is wrong."""
+
+    @staticmethod
+    def set_up_secret_filter(config: Mapping[str, Any], connection_specification: Mapping[str, Any]) -> None:
+        """From now on secrets are masked in whatever is printed, in every form in which they travel."""
+        hide_secrets(config)
 
     def write(self, catalog_path: str, state_path: Optional[str], debug: bool) -> None:
         """Reads and writes the messages to standard output.
@@ -72,7 +79,7 @@ class Entrypoint(AirbyteEntrypoint):
         # The real one: inside PRINT_BUFFER, `sys.stdout` is the CDK's.
         out = cast(TextIO, sys.__stdout__).buffer
         config = self.source.raw_config
-        self.set_up_secret_filter(config, self.source.spec(self.logger).connectionSpecification)
+        hide_secrets(config)
         messages = self.source.read(self.logger, config, self.source.read_catalog(catalog_path))
         try:
             for block in self._blocks(messages):

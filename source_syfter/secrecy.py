@@ -13,6 +13,8 @@ from urllib.parse import quote, quote_plus
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets, update_secrets
 
 _SECRETS = ("api_key", "access_token", "password", "client_secret")
+# Characters. What is shorter is no secret; to mask it would break words, and the keys of the protocol's messages.
+SHORTEST = 4
 # On a failure the CDK logs the request's and the response's headers and body, which hold licensed data and names of people.
 _FROM_HERE = re.compile(
     r"( and error message: |[ .]*Request \(body\): |[ ,]*Response (Content|Text|content is)[: ]).*", re.DOTALL
@@ -42,7 +44,7 @@ def forms(config: Mapping[str, Any]) -> list[str]:
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             encoded = encode(text.encode()).decode()
             found |= {encoded, encoded.rstrip("=")}
-    return sorted((form for form in found if form), key=len, reverse=True)
+    return sorted((form for form in found if len(form) >= SHORTEST), key=len, reverse=True)
 
 
 def presentable(text: str) -> str:

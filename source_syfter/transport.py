@@ -18,6 +18,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_syfter.diagnosis import config_error, explain, final, own_words, transient_error
 from source_syfter.notes import notes_of
+from source_syfter.secrecy import SHORTEST
 
 # Bounds of one answer: far above a page of 1000 records, far below what would hang or fill a container.
 LARGEST_BODY = 512 * 1024 * 1024
@@ -201,12 +202,13 @@ class ClientCredentials(DeclarativeAuthenticator):
 
     def _take(self, answer: Mapping[str, Any]) -> None:
         token = answer.get("access_token")
-        if not isinstance(token, str) or not token:
+        if not (isinstance(token, str) and token and token.isascii() and token.isprintable()):
             raise config_error(
-                "Authentication: the token URL answered without an access token. Check that it is the token endpoint of the "
-                "identity provider. [token-refused]"
+                "Authentication: the token URL answered without an access token that can be sent. Check that it is the token "
+                "endpoint of the identity provider. [token-refused]"
             )
-        add_to_secrets(token)
+        if len(token) >= SHORTEST:
+            add_to_secrets(token)
         lifetime = _lifetime(answer.get("expires_in"))
         # A tenth of its life, half a minute at most, covers the way of a request that is under way.
         self._notes.renew_at = time.monotonic() + lifetime - min(30.0, lifetime / 10)
@@ -228,7 +230,8 @@ class ClientCredentials(DeclarativeAuthenticator):
                     data=form,
                     headers={"Accept": "application/json"},
                     timeout=TOKEN_TIMEOUT,
-                    allow_redirects=False,
+                    # Before requests looks at the address, which may be none.
+                    hooks={"response": _refuse_redirect},
                 )
             except requests.RequestException as error:
                 problem = final(explain("Authentication (token URL)", error, field="Token URL"))
@@ -244,15 +247,18 @@ class ClientCredentials(DeclarativeAuthenticator):
         raise problem
 
 
-def _token_answer(response: requests.Response) -> dict[str, Any]:
+def _refuse_redirect(response: requests.Response, **kwargs: Any) -> None:
     if response.is_redirect:
         raise config_error(
-            f"Authentication: the token URL redirects to {_origin(urljoin(response.url, response.headers['Location']))}. The "
-            "client secret is not sent there. Set the token URL to the endpoint itself. [redirected]"
+            f"Authentication: the token URL redirects to {_origin(_target(response))}. The client secret is not sent there. Set "
+            "the token URL to the endpoint itself. [redirected]"
         )
+
+
+def _token_answer(response: requests.Response) -> dict[str, Any]:
     try:
         answer = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         answer = None
     if not response.ok:
         said = own_words(response)

@@ -193,9 +193,12 @@ def test_a_fresh_token_that_is_refused_ends_the_stream(instance: Instance, clock
         (Answer("<html>"), ["JSON", "token endpoint"]),
         (Answer({"token": "x"}), ["without an access token"]),
         (Answer({"access_token": None}), ["without an access token"]),
+        (Answer({"access_token": "a\nb"}), ["without an access token that can be sent"]),
         (Answer([]), ["JSON"]),
+        (Answer("[" * 100_000), ["JSON"]),
         (Answer("", 307, {"Location": "https://elsewhere.test/token"}), ["redirects", "https://elsewhere.test"]),
         (Answer("", 302, {"Location": "/login"}), ["redirects", "https://login.test"]),
+        (Answer("", 302, {"Location": "http://[nowhere"}), ["redirects"]),
     ],
 )
 def test_a_token_url_that_refuses_is_a_config_error(instance: Instance, answer: Answer, words: list[str]) -> None:
@@ -209,6 +212,15 @@ def test_a_token_url_that_refuses_is_a_config_error(instance: Instance, answer: 
         assert all(word in outcome.message_of(stream) for word in words), outcome.message_of(stream)
     assert {asked.url for asked in instance.asked} == {TOKEN_URL}, "the secret goes nowhere else"
     assert len(instance.asked) == 1, "what is refused is not asked for each stream"
+
+
+@pytest.mark.parametrize("path", ["/o/token/", "/token?tenant=Acme", "/"])
+def test_a_token_url_is_asked_as_it_was_entered(instance: Instance, path: str) -> None:
+    """Also with a slash at its end, without which some providers answer 404."""
+    instance.always_answers(None, lambda asked: instance.token(asked) if asked.form else None)
+
+    assert read(config(credentials=oauth(token_url=f"https://login.test{path}")), "articles").completed("articles")
+    assert instance.asked[0].url == f"https://login.test{path}"
 
 
 @pytest.mark.parametrize("answer", [Answer(status=500), Answer(status=429), requests.ConnectionError(), requests.ReadTimeout()])

@@ -298,6 +298,7 @@ def test_what_another_scheme_left_behind_does_not_matter(left: dict[str, Any]) -
         ({"additional_collections": [LINKS, LINKS]}, ["links"]),
         ({"additional_collections": [{**LINKS, "name": "my links"}]}, ["Name"]),
         ({"additional_collections": [{**LINKS, "path": "links?all=1"}]}, ["Path"]),
+        ({"additional_collections": [{**LINKS, "path": "//"}]}, ["Path"]),
         ({"additional_collections": {}}, ["Additional collections"]),
     ],
 )
@@ -317,6 +318,13 @@ def test_a_wrong_value_is_refused_with_the_name_of_its_field(overrides: Json, wo
 @pytest.mark.parametrize("given", [[], None])
 def test_a_config_that_is_no_object_is_refused(given: Any) -> None:
     assert check(given, "articles")[0] is False
+
+
+def test_a_whole_number_may_be_written_with_a_point(instance: Instance) -> None:
+    """To JSON Schema 2.0 is an integer; a server need not read it as one."""
+    reads(instance, config(page_size=2.0, lookback_window_minutes=10.0, num_workers=2.0, requests_per_minute=600.0))
+
+    assert {query["limit"] for query in instance.queries("articles")} == {"2"}
 
 
 def test_unknown_keys_do_no_harm(instance: Instance) -> None:

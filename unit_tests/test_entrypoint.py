@@ -113,6 +113,29 @@ def test_a_broken_config_file_does_not_show_its_secret(files: dict[str, Path]) -
     assert "sk-hidden" not in repr(caught.value) + str(caught.value.__cause__)
 
 
+@pytest.mark.parametrize("command", ["check", "discover", "read"])
+def test_a_secret_of_a_few_letters_leaves_the_protocol_whole(
+    instance: Instance, files: dict[str, Path], command: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Masked, it would be taken out of the keys of each message as well."""
+    basic = {"auth_type": "basic", "username": "u", "password": "p"}
+    files["config"].write_bytes(orjson.dumps(config(credentials=basic, page_size=0)))
+    arguments = ["--config", str(files["config"])]
+    if command == "read":
+        arguments += ["--catalog", str(files["catalog"])]
+
+    try:
+        run_protocol([command, *arguments])
+    except AirbyteTracedException as error:
+        error.emit_message()
+
+    said = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    if command == "check":
+        assert "Page size" in next(line["connectionStatus"]["message"] for line in said if line["type"] == "CONNECTION_STATUS")
+    else:
+        assert next(line["trace"]["error"]["failure_type"] for line in said if line["type"] == "TRACE") == "config_error"
+
+
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
 def test_help_lists_the_commands(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     run(arguments)

@@ -281,6 +281,8 @@ NOT_SAID = {
     "input of a validation": Answer({"detail": [{"loc": ["id"], "msg": "bad", "input": ROW}]}, 400),
     "nothing": Answer(b"", 400),
     "text without end": Answer("Ada Lovelace " * 1000, 400),
+    "arrays without end": Answer("[" * 100_000, 400),
+    "an object within an object, too deep": Answer('{"error":' * 900 + '"Ada Lovelace"' + "}" * 900, 400),
 }
 
 

@@ -11,7 +11,8 @@ from urllib.parse import quote, quote_plus
 import pytest
 import requests
 
-from source_syfter.secrecy import forms, presentable
+from source_syfter.diagnosis import config_error
+from source_syfter.secrecy import forms, hide_secrets, presentable
 from unit_tests.clocks import Clock
 from unit_tests.instance import Answer, Asked, Instance, config, oauth
 from unit_tests.reading import check, read
@@ -95,6 +96,17 @@ def test_records_in_an_error_body_are_not_logged(instance: Instance, clock: Cloc
     outcome = read(config(), "articles", log_level=logging.DEBUG)
 
     assert "Lovelace" not in outcome.text
+
+
+def test_a_secret_of_a_few_letters_leaves_messages_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    """It would be masked in the keys of the protocol as well."""
+    hide_secrets({"credentials": {"auth_type": "basic", "username": "u", "password": "p"}})
+
+    config_error("Page size is out of range. [invalid-config]").emit_message()
+
+    error = json.loads(capsys.readouterr().out)["trace"]["error"]
+    assert error["failure_type"] == "config_error"
+    assert error["message"] == "Page size is out of range. [invalid-config]"
 
 
 def test_a_message_keeps_its_words() -> None:
