@@ -610,3 +610,8 @@ def test_the_command_ends_at_once_while_a_response_stalls() -> None:
 def test_the_command_lists_conventions_and_faults(option: str, names: dict[str, Any]) -> None:
     result = CliRunner().invoke(command, [option], env=PLAIN)
     assert [line.split()[0] for line in result.output.splitlines()] == list(names)
+
+
+def test_the_help_names_the_conventions() -> None:
+    words = CliRunner().invoke(command, ["--help"], env=PLAIN).output.replace(".", ",").split()
+    assert {f"{name}," for name in sandbox.VARIANTS} <= set(words)

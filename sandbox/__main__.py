@@ -16,7 +16,7 @@ from sandbox.variants import VARIANTS
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
-@app.command()
+@app.command(epilog=f"Conventions: {', '.join(VARIANTS)}.")
 def main(
     host: Annotated[str, typer.Option(help="Loopback address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 8899,
@@ -24,9 +24,12 @@ def main(
     seed: Annotated[int, typer.Option(help="Another seed, other data.")] = DEFAULT_SEED,
     page_cap: Annotated[int | None, typer.Option(help="Largest page; more is cut in silence.", min=1)] = None,
     latency: Annotated[float, typer.Option(help="Seconds that every response waits.", min=0)] = 0.0,
-    conventions: Annotated[str, typer.Option(help="Behave otherwise; see --list-conventions.")] = "default",
+    conventions: Annotated[
+        str, typer.Option(help="Behave otherwise, by a name from below; --list-conventions says how.")
+    ] = "default",
     fault: Annotated[
-        list[str] | None, typer.Option(help="NAME[:collection[:from-to]], may be repeated; see --list-faults.")
+        list[str] | None,
+        typer.Option(help="NAME, NAME:collection or NAME:collection:from-to; may be repeated; see --list-faults."),
     ] = None,
     list_faults: Annotated[bool, typer.Option("--list-faults", help="List the faults and end.")] = False,
     list_conventions: Annotated[bool, typer.Option("--list-conventions", help="List the conventions and end.")] = False,
