@@ -672,7 +672,11 @@ def main(args: Sequence[str]) -> int:
     )
     parser.add_argument("--config", type=Path, required=True, help="a configuration as JSON: host and credentials are enough")
     parser.add_argument("--json", action="store_true", help="print the report as JSON; suggested_config is to be merged as it is")
-    options = parser.parse_args(args)
+    try:
+        options = parser.parse_args(args)
+    except SystemExit as stop:
+        # The parser's 2 means something else here.
+        return 1 if stop.code else 0
     try:
         with running_count(BOUND) as on_request:
             report = probe(user_config.from_file(options.config), on_request)

@@ -91,7 +91,11 @@ class Report:
 def running_count(bound: int) -> Iterator[Callable[[int, str], None]]:
     """Shows how many of at most `bound` requests were sent; yields what is to be told each of them."""
     columns = (TextColumn("requests"), MofNCompleteColumn(), TextColumn("at most"), BarColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda count, path: None
+        return
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("", total=bound)
         yield lambda count, path: progress.update(task, completed=count, description=path)
 

@@ -573,6 +573,17 @@ def test_a_configuration_file_that_is_not_there(tmp_path: Path, capsys: pytest.C
     assert "cannot be read" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("options", "code"), [(["--jsn"], 1), ([], 1), (["--help"], 0)])
+def test_a_wrong_option_does_not_look_like_a_suggestion(options: list[str], code: int) -> None:
+    assert main(options) == code
+
+
+def test_nothing_is_counted_where_nobody_looks(instance: Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--config", written(tmp_path, config()), "--json"])
+
+    assert capsys.readouterr().err == ""
+
+
 def test_secrets_stay_out_of_the_log(instance: Instance, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     instance.always_answers(None, requests.ConnectionError(f"failed with {KEY}"))
