@@ -21,7 +21,7 @@ _SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key"
 
 def run_checks(context: Context) -> list[Finding]:
     """All findings of a project, errors before warnings, in the order of files and lines."""
-    context.prefetch(manifests=True)
+    context.prefetch()
     findings: list[Finding] = []
     for resource in context.project.resources:
         if resource.kind in (SOURCE, DESTINATION):
@@ -82,8 +82,7 @@ def _check_values(context: Context, resource: Resource) -> Iterator[Finding]:
 
 def _check_actor(context: Context, resource: Resource) -> Iterator[Finding]:
     """The configuration against the connector's spec."""
-    spec = context.spec(resource)
-    if spec is None and context.connector(resource) is None:
+    if context.spec(resource) is None and context.connector(resource) is None:
         yield resource.finding(
             "spec",
             ("configuration",),
@@ -91,14 +90,12 @@ def _check_actor(context: Context, resource: Resource) -> Iterator[Finding]:
             "add `connector:` with `spec: spec.json` (the connector's answer to `spec`) beside this file",
             WARNING,
         )
-    resolved = context.resolved(resource)
-    unset = {path for path, _ in resolved.missing}
-    faults = [] if spec is None else [fault for fault in validate(spec, resolved.configuration) if fault.path not in unset]
+    faults = context.faults(resource)
     for fault in faults:
         yield _finding(resource, "empty-field" if fault.empty else "spec", fault)
     # Where the spec is silent nothing says which fields are required, but one left empty would still be sent as null.
     told = {fault.path for fault in faults if fault.empty}
-    for path, value, _ in leaves(None, resolved.configuration):
+    for path, value, _ in leaves(None, context.resolved(resource).configuration):
         if value is None and path not in told:
             fix = "give a value, or delete the line if it is optional"
             message = f"{path[-1]} is empty and would be sent as null"
@@ -222,8 +219,9 @@ def _check_definition(context: Context, resource: Resource) -> Iterator[Finding]
     try:
         faults = list(manifest_faults(context.manifest(resource)))
     except ToolError as error:
-        fix = "mend the `connector:` block, or the connector's installation"
-        yield resource.finding("spec", ("connector",), str(error), fix)
+        if not context.has_refused_source(resource):  # else it was told there
+            fix = "mend the `connector:` block, or the connector's installation"
+            yield resource.finding("spec", ("connector",), str(error), fix)
         return
     for fault in faults:
         fix = "use the manifest that the connector's `bundle` command writes, or deploy its image with docker_repository"

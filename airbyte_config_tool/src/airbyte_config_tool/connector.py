@@ -32,6 +32,10 @@ _FAST_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Json = dict[str, Any]
 
 
+class ConfigurationError(ToolError):
+    """The connector says that the configuration is wrong, and where."""
+
+
 @dataclass
 class Connector:
     """Where one connector's answers come from. `fresh` asks again instead of remembering. Every method raises ToolError."""
@@ -161,18 +165,22 @@ class Connector:
         except OSError as error:
             raise ToolError(f"`{shown}` could not be started: {error.strerror}") from None
         if done.returncode:
-            raise ToolError(f"`{shown}` failed with exit code {done.returncode}: {_failure(done.stdout, done.stderr)}")
+            message, kind = _failure(done.stdout, done.stderr)
+            if kind == "config_error":
+                raise ConfigurationError(message)
+            raise ToolError(f"`{shown}` failed with exit code {done.returncode}: {message}")
         return done.stdout
 
 
-def _failure(stdout: str, stderr: str) -> str:
-    """The message of the connector's TRACE, else the last line it wrote, shortened."""
+def _failure(stdout: str, stderr: str) -> tuple[str, str]:
+    """The message and the kind of the connector's TRACE, else the last line it wrote, shortened."""
     for line in stdout.splitlines():
         try:
-            return str(json.loads(line)["trace"]["error"]["message"])[:500]
+            error = json.loads(line)["trace"]["error"]
+            return str(error["message"])[:500], str(error.get("failure_type"))
         except (ValueError, KeyError, TypeError):
             continue
-    return ((stderr.strip() or stdout.strip()).splitlines() or [""])[-1][:500]
+    return ((stderr.strip() or stdout.strip()).splitlines() or [""])[-1][:500], ""
 
 
 def _parse(text: str, origin: str) -> Json:

@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from airbyte_config_tool.connector import Connector
+from airbyte_config_tool.connector import ConfigurationError, Connector
 from airbyte_config_tool.findings import Finding, ToolError
 from airbyte_config_tool.masking import Masker
 from airbyte_config_tool.project import DEFINITION, DESTINATION, SOURCE, Project, Resource
 from airbyte_config_tool.resolve import Resolved, resolve
+from airbyte_config_tool.specs import Fault, validate
 from airbyte_config_tool.variables import Variables
 
 Json = dict[str, Any]
@@ -36,6 +37,7 @@ class Context:
         self._resolved: dict[int, Resolved] = {}
         self._catalogs: dict[int, list[Json] | None] = {}
         self._manifests: dict[int, Json] = {}
+        self._refused: set[int] = set()
         for resource in self.project.of(DEFINITION) + self.project.of(SOURCE) + self.project.of(DESTINATION):
             self._connectors[id(resource)] = self._make_connector(resource)
 
@@ -57,17 +59,31 @@ class Context:
             self._resolved[id(resource)] = resolve(resource.configuration, spec, self.variables, self.masker)
         return self._resolved[id(resource)]
 
+    def faults(self, resource: Resource) -> list[Fault]:
+        """What the spec has against the configuration of a source or destination, unset variables aside."""
+        spec, resolved = self.spec(resource), self.resolved(resource)
+        unset = {path for path, _ in resolved.missing}
+        return [] if spec is None else [f for f in validate(spec, resolved.configuration) if f.path not in unset]
+
     def catalog(self, source: Resource) -> list[Json] | None:
         """The streams of a source, discovered without any secret; None when unknown."""
         connector = self.connector(source)
+        if connector is None or id(source) in self._refused:
+            return None
         if id(source) not in self._catalogs:
             public = self.resolved(source).without_secrets()
-            self._catalogs[id(source)] = self._ask(source, "catalog", lambda: connector.catalog(public)) if connector else None
+            self._catalogs[id(source)] = self._ask(source, "catalog", lambda: connector.catalog(public))
         return self._catalogs[id(source)]
+
+    def has_refused_source(self, definition: Resource) -> bool:
+        """True when a source of this definition has a faulty configuration, of which no manifest can be made."""
+        return any(id(s) in self._refused for s in self.project.of(SOURCE) if s.links.get(DEFINITION) is definition)
 
     def manifest(self, definition: Resource) -> Json:
         """The manifest that a definition uploads, tailored to its sources (API conventions end up in it). Raises ToolError."""
         if id(definition) not in self._manifests:
+            if self.has_refused_source(definition):
+                raise ToolError("the configuration of one of its sources has faults")
             connector = self.connector(definition) or Connector(definition.folder)
             sources = [s for s in self.project.of(SOURCE) if s.links.get(DEFINITION) is definition]
             made = {s.name: connector.manifest(self.resolved(s).without_secrets()) for s in sources}
@@ -81,15 +97,17 @@ class Context:
             self._manifests[id(definition)] = first
         return self._manifests[id(definition)]
 
-    def prefetch(self, manifests: bool) -> None:
-        """Asks the connectors at the same time: each answer is a process of its own that takes a second or more."""
-        for source in self.project.of(SOURCE):
-            self.resolved(source)  # what both questions below start from
+    def prefetch(self) -> None:
+        """Asks the connectors at the same time: each answer is a process of its own that takes a second or more.
+
+        None is asked about a configuration with faults: it would only say the same once more.
+        """
+        sources = self.project.of(SOURCE)
+        self._refused |= {id(s) for s in sources if any(fault.severe for fault in self.faults(s))}
+        uploads = (d for d in self.project.of(DEFINITION) if not d.configuration.get("docker_repository"))
         with ThreadPoolExecutor(max_workers=4) as pool:
-            jobs = [pool.submit(self.catalog, source) for source in self.project.of(SOURCE)]
-            if manifests:
-                uploads = (d for d in self.project.of(DEFINITION) if not d.configuration.get("docker_repository"))
-                jobs += [pool.submit(self._swallow, d) for d in uploads]
+            jobs = [pool.submit(self.catalog, source) for source in sources]
+            jobs += [pool.submit(self._swallow, definition) for definition in uploads]
             for job in jobs:
                 job.result()
 
@@ -105,6 +123,11 @@ class Context:
             return question()
         except ToolError as error:
             definition = resource.links.get(DEFINITION)
+            if isinstance(error, ConfigurationError):
+                self._refused.add(id(resource))
+                finding = resource.finding("spec", ("configuration",), self.masker.scrub(str(error)), "mend the field it names")
+                self.findings.append(finding)
+                return None
             owner = resource if "connector" in resource.file.data or definition is None else definition
             finding = owner.finding(
                 code,

@@ -56,9 +56,7 @@ class Planner:
 
     def plan(self) -> list[Change]:
         """Every resource's step, in the order in which they must be carried out. Raises ToolError."""
-        self.context.prefetch(manifests=True)
-        changes = [self.change(resource) for kind in FOLDERS for resource in self.context.project.of(kind)]
-        return changes
+        return [self.change(resource) for kind in FOLDERS for resource in self.context.project.of(kind)]
 
     def change(self, resource: Resource) -> Change:
         """The step for one resource. Those it links to must have been planned before."""

@@ -1,6 +1,7 @@
 """A connector's command line with recorded answers: `python connector.py spec | discover --config FILE | bundle`.
 
-The answers are written by hand from the connector's contract. `python connector.py bundle --bump` is a newer manifest.
+The answers are written by hand from the connector's contract. `bundle --bump` gives a newer manifest; `--refuse` in front finds
+fault with every configuration.
 """
 
 from __future__ import annotations
@@ -131,6 +132,12 @@ def manifest(version: str = "4.6.2", bump: bool = False) -> Json:
 
 def main(arguments: list[str]) -> None:
     """Answers as a connector does: log lines, then one message."""
+    if arguments[0] == "--refuse":
+        arguments = arguments[1:]
+        if "--config" in arguments:
+            error = {"message": "host: no instance answers there.", "failure_type": "config_error"}
+            print(json.dumps({"type": "TRACE", "trace": {"type": "ERROR", "error": error}}))
+            sys.exit(1)
     if arguments[0] == "bundle":
         print(json.dumps(manifest(bump="--bump" in arguments)))
         return

@@ -124,6 +124,7 @@ class Standin:
         self.connections: dict[str, Json] = {}
         self.jobs: dict[int, Json] = {}
         self.job_looks: Counter[int] = Counter()
+        self.discovered: Counter[str] = Counter()  # how often a connector was started for its streams, by source
         self.job_statuses = ["pending", "running", "running", "succeeded"]
         self.declarative: dict[str, Definition] = {}
         self.docker: dict[str, Definition] = {}
@@ -324,6 +325,8 @@ class Standin:
 
     def streams(self, query: dict[str, list[str]], body: Json) -> list[Json]:
         source = _find(self.sources, query["sourceId"][0])
+        if query.get("ignoreCache") == ["true"] or source["sourceId"] not in self.discovered:
+            self.discovered[source["sourceId"]] += 1
         return [
             {
                 "streamName": s["name"],

@@ -175,7 +175,7 @@ def test_a_new_manifest_becomes_the_next_version(run: Run, applied: Path, standi
     assert (result.code, "9 streams" in result.out, "8 streams" in result.out) == (2, True, True)
     assert run("apply", applied, "--yes").code == 0
     assert [len(d.manifests) for d in standin.declarative.values()] == [2]
-    assert standin.calls("GET", "/streams"), "the source of a new definition is started once"
+    assert set(standin.discovered.values()) == {2}, "the source of a new definition is started once more"
     assert run("plan", applied).code == 0
 
 
@@ -236,6 +236,7 @@ def test_a_resource_made_by_hand_is_found_by_its_name(run: Run, applied: Path, s
     assert "found by its name" in result.out
     assert "not applied from here before" in result.out, "what the server masks cannot be compared without a state"
     assert run("apply", applied, "--yes").code == 0
+    assert len(list(applied.glob("*/*/state_*.yaml"))) == 4, "also of what needed no change"
     assert run("plan", applied).code == 0
     assert (len(standin.sources), len(standin.destinations), len(standin.connections)) == (1, 1, 1)
 

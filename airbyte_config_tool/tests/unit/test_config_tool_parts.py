@@ -479,6 +479,21 @@ def test_sources_that_need_different_manifests_are_told_apart(run: Run, project:
     assert (result.code, "need different manifests" in result.out) == (1, True)
 
 
+def test_a_fault_is_told_once_and_the_connector_is_not_asked_about_it(run: Run, project: Path, secrets: Path) -> None:
+    edit(project / "sources/syfter/configuration.yaml", "  host:", "  page_size: 5000\n  host:")
+    edit(project / "source_definitions/syfter/configuration.yaml", "# asked for", "--refuse # asked for")
+    found = run("check", project, "--json").json()["findings"]
+    assert [(f["code"], f["field"]) for f in found] == [("spec", "configuration.page_size")]
+
+
+def test_a_fault_that_only_the_connector_knows_is_told_at_the_source(run: Run, project: Path, secrets: Path) -> None:
+    edit(project / "source_definitions/syfter/configuration.yaml", "# asked for", "--refuse # asked for")
+    found = run("check", project, "--json").json()["findings"]
+    assert [(f["code"], f["file"], f["message"]) for f in found] == [
+        ("spec", "sources/syfter/configuration.yaml", "host: no instance answers there.")
+    ]
+
+
 def test_a_variable_in_a_name_is_put_in(run: Run, offline_project: Path, secrets: Path, home: Path) -> None:
     edit(offline_project / "sources/syfter/configuration.yaml", "resource_name: Syfter", "resource_name: Syfter ${STAGE}")
     assert run("check", offline_project).code == 1
