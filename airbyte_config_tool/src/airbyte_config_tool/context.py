@@ -100,10 +100,14 @@ class Context:
     def prefetch(self) -> None:
         """Asks the connectors at the same time: each answer is a process of its own that takes a second or more.
 
-        None is asked about a configuration with faults: it would only say the same once more.
+        None is asked about a configuration with faults or gaps (a secret's gap aside): it would only say the same once more.
         """
         sources = self.project.of(SOURCE)
-        self._refused |= {id(s) for s in sources if any(fault.severe for fault in self.faults(s))}
+        for source in sources:
+            resolved = self.resolved(source)
+            gaps = any(path not in resolved.secrets for path, _ in resolved.missing)
+            if gaps or any(fault.severe for fault in self.faults(source)):
+                self._refused.add(id(source))
         uploads = (d for d in self.project.of(DEFINITION) if not d.configuration.get("docker_repository"))
         with ThreadPoolExecutor(max_workers=4) as pool:
             jobs = [pool.submit(self.catalog, source) for source in sources]

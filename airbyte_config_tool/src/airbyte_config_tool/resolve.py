@@ -36,9 +36,9 @@ class Resolved:
         return path in self.secrets or path in self.from_variables
 
     def without_secrets(self) -> Json:
-        """The configuration with a placeholder for every secret and every unset variable, for `discover`."""
+        """The configuration with a placeholder for every secret, for `discover` and `bundle`."""
         public = deep_copy(self.configuration)
-        for path in {*self.secrets, *(path for path, _ in self.missing)}:
+        for path in self.secrets:
             with_value(public, path, PLACEHOLDER)
         return public
 

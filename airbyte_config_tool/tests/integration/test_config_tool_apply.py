@@ -161,6 +161,26 @@ def test_a_namespace_template_reaches_airbyte_as_written(run: Run, project: Path
     assert run("plan", project).code == 0
 
 
+def test_a_namespace_format_without_a_custom_format_is_left_out(run: Run, project: Path, standin: Standin) -> None:
+    """Octavia wrote one into every connection."""
+    edit(project / CONNECTION, 'prefix: ""', 'prefix: ""\n  namespace_format: "${SOURCE_NAMESPACE}"')
+    assert run("apply", project, "--yes").code == 0
+    assert next(iter(standin.connections.values()))["namespaceFormat"] is None
+
+
+def test_a_primary_key_of_the_project_reaches_airbyte(run: Run, project: Path, standin: Standin) -> None:
+    file = project / "source_definitions/syfter/catalog.json"
+    catalog = json.loads(file.read_text())
+    for stream in (catalog["streams"][0], standin.catalog[0]):
+        del stream["source_defined_primary_key"]
+    file.write_text(json.dumps(catalog))
+    head, _, tail = (project / CONNECTION).read_text().partition("append_dedup }")
+    (project / CONNECTION).write_text(f"{head}append_dedup, primary_key: [[name]] }}{tail}")
+    assert run("apply", project, "--yes").code == 0
+    assert next(iter(standin.connections.values()))["configurations"]["streams"][0]["primaryKey"] == [["name"]]
+    assert run("plan", project).code == 0
+
+
 def test_the_manifest_keeps_its_documentation_and_sign_in(run: Run, applied: Path, standin: Standin) -> None:
     definition = next(iter(standin.declarative.values()))
     assert definition.platform_spec["documentationUrl"] == "https://docs.example.com/syfter"
@@ -380,13 +400,12 @@ def test_a_sync_that_fails_or_hangs_is_an_error(
     assert (result.code, message in result.err) == (1, True)
 
 
-def test_the_connector_never_sees_a_real_secret_in_discover(run: Run, project: Path, tmp_path: Path) -> None:
-    seen = tmp_path / "seen.json"
+def test_the_connector_never_sees_a_real_secret(run: Run, project: Path, tmp_path: Path) -> None:
     program = tmp_path / "spy.py"
     program.write_text(
         "import shutil, sys\n"
         f"sys.path.insert(0, {str(Path(connector.__file__).parent)!r})\n"
-        f"if 'discover' in sys.argv: shutil.copy(sys.argv[-1], {str(seen)!r})\n"
+        f"if '--config' in sys.argv: shutil.copy(sys.argv[-1], {str(tmp_path)!r} + '/' + sys.argv[1])\n"
         "import connector\nconnector.main(sys.argv[1:])\n"
     )
     (project / DEFINITION).write_text(
@@ -394,5 +413,7 @@ def test_the_connector_never_sees_a_real_secret_in_discover(run: Run, project: P
         f"connector: {{ command: [{sys.executable}, {program}] }}\n"
     )
     assert run("check", project).code == 0
-    assert json.loads(seen.read_text())["credentials"] == {"auth_type": "api_key", "api_key": "placeholder"}
-    assert PASSWORD not in seen.read_text()
+    for command in ("discover", "bundle"):
+        seen = (tmp_path / command).read_text()
+        assert json.loads(seen)["credentials"] == {"auth_type": "api_key", "api_key": "placeholder"}
+        assert PASSWORD not in seen

@@ -16,7 +16,7 @@ import pytest
 from config_tool_support import connector as recorded
 from config_tool_support.harness import Run, edit, write_octavia
 
-from airbyte_config_tool import cache, differ, fingerprint, schedule
+from airbyte_config_tool import cache, differ, fingerprint, schedule, streams
 from airbyte_config_tool.api import base_url
 from airbyte_config_tool.connector import Connector
 from airbyte_config_tool.findings import ToolError
@@ -202,6 +202,14 @@ def test_streams_of_one_name_in_two_namespaces_are_told_apart() -> None:
     changed = list(differ.connections(body(both[0]), body(*both)))
     assert [(c.field, c.before, c.after) for c in changed] == [("streams.b.users", "full_refresh_append", None)]
     assert list(differ.connections(body((None, "incremental_append")), body(both[0]))) == []
+
+
+def test_a_cursor_is_sent_with_incremental_only() -> None:
+    """Octavia wrote one into every stream; the server answers none for a full refresh, and the plan would never end."""
+    modes = {"destination_sync_mode": "append", "cursor_field": ["updated_at"]}
+    entries = [{"stream": {"name": mode}, "config": {**modes, "sync_mode": mode}} for mode in ("full_refresh", "incremental")]
+    sent = streams.to_api({"sync_catalog": {"streams": entries}})
+    assert [stream.get("cursorField") for stream in sent] == [None, ["updated_at"]]
 
 
 def test_a_secret_that_left_the_project_is_not_shown_by_a_server_without_masks() -> None:
@@ -484,6 +492,15 @@ def test_a_fault_is_told_once_and_the_connector_is_not_asked_about_it(run: Run, 
     edit(project / "source_definitions/syfter/configuration.yaml", "# asked for", "--refuse # asked for")
     found = run("check", project, "--json").json()["findings"]
     assert [(f["code"], f["field"]) for f in found] == [("spec", "configuration.page_size")]
+
+
+def test_a_variable_without_a_value_is_told_once_and_the_connector_is_not_asked_about_it(
+    run: Run, project: Path, secrets: Path
+) -> None:
+    edit(project / "sources/syfter/configuration.yaml", "https://app.syfter.ai", "${HOST_OF_SYFTER}")
+    edit(project / "source_definitions/syfter/configuration.yaml", "# asked for", "--refuse # asked for")
+    found = run("check", project, "--json").json()["findings"]
+    assert [(f["code"], f["field"]) for f in found] == [("unset-variable", "configuration.host")]
 
 
 def test_a_fault_that_only_the_connector_knows_is_told_at_the_source(run: Run, project: Path, secrets: Path) -> None:
