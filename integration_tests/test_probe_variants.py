@@ -19,7 +19,7 @@ from integration_tests.manifests import read_manifest
 from sandbox import COLLECTIONS, VARIANTS, Sandbox, Variant, canonical, running
 from source_syfter.bundle import bundle
 from source_syfter.probe import main, probe
-from source_syfter.report import Report
+from source_syfter.probing.report import Report
 from unit_tests.clocks import Clock, wind_up
 from unit_tests.reading import Outcome, read
 

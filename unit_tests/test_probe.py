@@ -13,10 +13,10 @@ import pytest
 import requests
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_syfter import asking, bodies
-from source_syfter.asking import BOUND
 from source_syfter.probe import main, probe
-from source_syfter.report import Report
+from source_syfter.probing import asking, bodies
+from source_syfter.probing.asking import BOUND
+from source_syfter.probing.report import Report
 from unit_tests.clocks import Clock
 from unit_tests.instance import HOST, KEY, Answer, Asked, Instance, config, moment, oauth, some
 from unit_tests.reading import STREAMS

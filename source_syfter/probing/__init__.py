@@ -1,0 +1,1 @@
+"""How the probe finds out what an instance does: one module a question."""
