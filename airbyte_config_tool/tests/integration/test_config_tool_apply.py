@@ -380,6 +380,12 @@ def test_a_first_sync_is_started_and_awaited(run: Run, project: Path, standin: S
     assert len(standin.jobs) == 1
 
 
+def test_an_inactive_connection_is_not_synced(run: Run, project: Path, standin: Standin) -> None:
+    edit(project / CONNECTION, "status: active", "status: inactive")
+    assert run("apply", project, "--yes", "--sync", "--poll", "0.01").code == 0
+    assert standin.jobs == {}
+
+
 def test_a_running_sync_is_joined(run: Run, applied: Path, standin: Standin) -> None:
     connection = next(iter(standin.connections))
     standin.create_job({}, {"connectionId": connection, "jobType": "sync"})
