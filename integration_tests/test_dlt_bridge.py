@@ -198,6 +198,32 @@ def test_mistakes_are_named(tmp_path: Path, box: Sandbox, options: list[str], me
     assert "Traceback" not in failed.stderr
 
 
+def test_a_configuration_that_is_refused_is_named_and_nothing_else(tmp_path: Path, box: Sandbox) -> None:
+    broken = tmp_path / "broken.json"
+    broken.write_text(json.dumps({"host": box.url}))
+    failed = DuckDB(tmp_path).bridge(box, "--config", str(broken), "--streams", "companies")
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("Authentication (credentials) is missing.")
+    assert failed.stdout == ""
+
+
+def test_a_stream_that_is_named_twice_is_read_once(small: Warehouse, box: Sandbox) -> None:
+    done = small.bridge(box, "--streams", "companies, articles,companies")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert small.ask("select count(*) from companies") == [(20,)]
+
+
+def test_the_connectors_warnings_are_shown(small: Warehouse, box: Sandbox, tmp_path: Path) -> None:
+    connector = tmp_path / "connector"
+    warning = {"type": "LOG", "log": {"level": "WARN", "message": "companies: its saved state lies in the future"}}
+    connector.write_text(
+        f"#!/bin/sh\n[ $1 = read ] && echo '{json.dumps(warning)}'\nexec {Path(sys.executable).parent}/source-syfter \"$@\"\n"
+    )
+    connector.chmod(0o755)
+    done = small.bridge(box, "--streams", "companies", "--connector", str(connector))
+    assert (done.returncode, done.stderr) == (0, "companies: its saved state lies in the future\n")
+
+
 def test_secrets_are_in_no_file_and_no_message(warehouse: Warehouse, box: Sandbox, tmp_path: Path) -> None:
     done = warehouse.bridge(box)
     assert done.returncode == 0, done.stderr

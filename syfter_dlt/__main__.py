@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
             options.config,
             options.destination,
             dataset=options.dataset,
-            streams=options.streams.split(",") if options.streams else None,
+            streams=[name.strip() for name in options.streams.split(",")] if options.streams else None,
             pipeline_name=options.pipeline,
             pipelines_dir=options.pipelines_dir,
             full_refresh=options.full_refresh,
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     for stream, count in sorted(loaded.records.items()):
         print(f"{stream}: {count} records")
-    if not loaded.records:
+    if not loaded.records and not loaded.errors:
         print("Nothing has changed.")
     for message in loaded.errors:
         print(message, file=sys.stderr)

@@ -20,7 +20,7 @@ from typing import Any
 import dlt
 from dlt.extract import DltResource
 
-from syfter_dlt.connector import BridgeError, Connector, Message
+from syfter_dlt.connector import BridgeError, Connector, Message, error_in
 
 STATE = "airbyte_state"
 # What Airbyte's own destinations add; the dbt package sorts versions and measures freshness by it.
@@ -63,7 +63,7 @@ def load(
     known = connector.streams()
     if unknown := [name for name in streams or [] if name not in known]:
         raise BridgeError(f"No such stream: {', '.join(unknown)}. There are: {', '.join(known)}.")
-    chosen = [known[name] for name in streams or known]
+    chosen = [known[name] for name in dict.fromkeys(streams or known)]
     os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
     folder: Any = pipelines_dir  # None is dlt's own folder, whatever its annotation says
     pipeline = dlt.pipeline(pipeline_name, pipelines_dir=folder, destination=destination, dataset_name=dataset)
@@ -106,8 +106,8 @@ def _syfter(connector: Connector, streams: list[dict[str, Any]], loaded: Loaded,
                     yield dlt.mark.with_table_name(rows[record["stream"]].of(record), record["stream"])
                 elif message["type"] == "STATE":
                     _keep(state, message)
-                elif message["type"] == "TRACE" and message["trace"]["type"] == "ERROR":
-                    loaded.errors.append(message["trace"]["error"]["message"])
+                elif error := error_in(message):
+                    loaded.errors.append(error)
 
     return airbyte
 

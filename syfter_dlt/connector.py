@@ -19,6 +19,13 @@ class BridgeError(Exception):
     """Something that its reader can mend; the text says what."""
 
 
+def error_in(message: Message) -> str | None:
+    """The text of a message that is an error."""
+    if message["type"] == "TRACE" and message["trace"]["type"] == "ERROR":
+        return str(message["trace"]["error"]["message"])
+    return None
+
+
 class Connector:
     """`source-syfter`, or any other Airbyte source that is a program."""
 
@@ -37,12 +44,16 @@ class Connector:
     def streams(self) -> dict[str, dict[str, Any]]:
         """What `discover` says, by the name of the stream."""
         with self._running("discover") as messages:
-            catalogs = [message["catalog"] for message in messages if message["type"] == "CATALOG"]
-        return {stream["name"]: stream for catalog in catalogs for stream in catalog["streams"]}
+            said = list(messages)
+        if errors := [text for message in said if (text := error_in(message))]:
+            raise BridgeError(" ".join(errors))
+        return {
+            stream["name"]: stream for message in said if message["type"] == "CATALOG" for stream in message["catalog"]["streams"]
+        }
 
     @contextmanager
     def read(self, streams: list[dict[str, Any]], state: list[dict[str, Any]]) -> Iterator[Iterator[Message]]:
-        """The messages of one read. Errors of single streams are messages too; see `errors`."""
+        """The messages of one read. Errors of single streams are messages too; see `error_in`."""
         catalog = {
             "streams": [
                 {
@@ -77,17 +88,18 @@ class Connector:
                 process.wait()
 
     def _messages(self, process: subprocess.Popen[str]) -> Iterator[Message]:
-        """Every message; at the end an error, if the program failed without one."""
-        failed = None
+        """Every message, its warnings also printed; at the end an error, if the program failed without one."""
+        failed = False
         for line in process.stdout or ():
             try:
                 message = json.loads(line)
             except ValueError:
                 print(line, end="", file=sys.stderr)
                 continue
-            if message["type"] == "TRACE" and message["trace"]["type"] == "ERROR":
-                failed = message
+            if message["type"] == "LOG" and message["log"]["level"] == "WARN":
+                print(message["log"]["message"], file=sys.stderr)
+            failed = failed or error_in(message) is not None
             yield message
         code = process.wait()
-        if code != 0 and failed is None:
+        if code != 0 and not failed:
             raise BridgeError(f"{self._program} ended with exit code {code} and without a word.")
