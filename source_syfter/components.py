@@ -332,6 +332,7 @@ class ErrorHandler(DefaultErrorHandler):
         return resolution
 
     def _of_response(self, response: requests.Response) -> ErrorResolution:
+        said = None if response.ok else own_words(response)
         matches = (response_filter.matches(response) for response_filter in self.response_filters or [])
         found = next((match for match in matches if match), None)
         if found is None and response.ok:
@@ -348,7 +349,7 @@ class ErrorHandler(DefaultErrorHandler):
             setattr(response.request, _REFRESHED, True)
         elif found.response_action is not ResponseAction.FAIL:
             found.failure_type = FailureType.transient_error
-        found.error_message = " ".join(filter(None, [found.error_message, own_words(response)]))
+        found.error_message = " ".join(filter(None, [found.error_message, said]))
         return found
 
 

@@ -304,6 +304,7 @@ def test_what_is_no_message_is_not_passed_on(by_words: dict[str, Any], name: str
 
     assert "Lovelace" not in outcome.text
     assert "The instance said" not in outcome.message_of(stream)
+    assert outcome.kind_of(stream) == "config_error"
 
 
 def test_a_long_message_is_cut(by_words: dict[str, Any]) -> None:
