@@ -105,12 +105,17 @@ def _visit(known: Known, answer: Answer, schema: Optional[set[str]]) -> Collecti
             return Collection("failed", f"{answer.status}: the instance fails; try again later, or deselect the stream")
         where = f'under "{known.now["records_path"]}"' if known.now["records_path"] else "as the body itself"
         return Collection("failed", f"{answer.status}: no array of records {where}; deselect the stream")
-    fields = {"id" if name == known.now["id_field"] else name for record in records for name in record}
-    unknown = sorted(name[:60] for name in fields - schema) if schema is not None else []
     if not records:
         return Collection("empty")
-    lacks_key = any(record.get(known.now["id_field"]) is None for record in records)
-    return Collection("readable", "a record has no key" if lacks_key and schema is not None else "", unknown)
+    if schema is None:
+        return Collection("readable")
+    fields = {"id" if name == known.now["id_field"] else name for record in records for name in record}
+    text = ""
+    if any(record.get(known.now["id_field"]) is None for record in records):
+        text = "a record has no key"
+    elif fields & schema <= {"id"}:
+        text = "its records have none of the schema's fields but the key; an object in them may"
+    return Collection("readable", text, sorted(name[:60] for name in fields - schema))
 
 
 def _note_limits(known: Known) -> None:

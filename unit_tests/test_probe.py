@@ -237,6 +237,17 @@ def test_a_collection_that_cannot_be_read_is_a_fault(instance: Instance, broken:
     assert report.exit_code == 1
 
 
+def test_records_whose_fields_lie_deeper_are_told(instance: Instance) -> None:
+    for rows in instance.records.values():
+        rows[:] = [{"id": row["id"], "attributes": row} for row in rows]
+
+    each = probe(config()).collections["companies"]
+
+    assert each.status == "readable"
+    assert "none of the schema's fields" in each.text
+    assert each.unknown_fields == ["attributes"]
+
+
 def test_additional_collections_are_visited(instance: Instance) -> None:
     instance.records["links"] = some(2)
     extra = [{"name": "crm_links", "path": "crm/links", "primary_key": "id"}]
@@ -337,6 +348,18 @@ def test_a_record_without_a_key_is_a_fault(instance: Instance) -> None:
 
     assert report.exit_code == 1
     assert "conventions.id_field" in text(report, "key of a record")
+
+
+def test_a_key_that_is_text_is_noted(instance: Instance) -> None:
+    """The records arrive as they are; the schema has integers."""
+    for rows in instance.records.values():
+        for row in rows:
+            row["id"] = f"5f{row['id']:022x}"
+
+    report = probe(config())
+
+    assert report.exit_code == 0
+    assert [each.status for each in report.findings if each.topic == "key of a record"] == ["matches", "note"]
 
 
 def test_a_small_largest_page_is_suggested(instance: Instance) -> None:

@@ -50,7 +50,11 @@ def find_id(known: Known) -> None:
         values = [record.get(name) for record in known.base]
         if all(type(value) in (int, str) for value in values) and len(set(values)) == len(values):
             known.now["id_field"] = name
-            known.settle("key of a record", "id_field", f'"{name}", {"a number" if type(values[0]) is int else "text"}')
+            is_text = any(isinstance(value, str) for value in values)
+            known.settle("key of a record", "id_field", f'"{name}", {"text" if is_text else "a number"}')
+            if is_text:
+                text = "text, where the schema says integer: a destination with typed columns may leave it empty or refuse it"
+                known.add("key of a record", "note", text)
             return
     known.add(
         "key of a record",
