@@ -13,8 +13,11 @@ from urllib.parse import quote, quote_plus
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets, update_secrets
 
 _SECRETS = ("api_key", "access_token", "password", "client_secret")
-# Characters. What is shorter is no secret; to mask it would break words, and the keys of the protocol's messages.
-SHORTEST = 4
+# What stands around the texts of an error message, which the CDK masks as a whole.
+_FRAME = (
+    '{"type":"TRACE","trace":{"type":"ERROR","emitted_at":0.0,"error":{"message":"","internal_message":"","stack_trace":"",'
+    '"failure_type":"config_error" "transient_error" "system_error","stream_descriptor":{"name":""}}}}'
+)
 # On a failure the CDK logs the request's and the response's headers and body, which hold licensed data and names of people.
 _FROM_HERE = re.compile(
     r"( and error message: |[ .]*Request \(body\): |[ ,]*Response (Content|Text|content is)[: ]).*", re.DOTALL
@@ -44,7 +47,12 @@ def forms(config: Mapping[str, Any]) -> list[str]:
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             encoded = encode(text.encode()).decode()
             found |= {encoded, encoded.rstrip("=")}
-    return sorted((form for form in found if len(form) >= SHORTEST), key=len, reverse=True)
+    return sorted(filter(maskable, found), key=len, reverse=True)
+
+
+def maskable(secret: str) -> bool:
+    """Whether `secret` can be masked without breaking an error message: it is no part of what every message holds."""
+    return secret not in _FRAME and not (secret.isdigit() and len(secret) < 4)
 
 
 def presentable(text: str) -> str:

@@ -18,7 +18,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_syfter.diagnosis import config_error, explain, final, own_words, transient_error
 from source_syfter.notes import notes_of
-from source_syfter.secrecy import SHORTEST
+from source_syfter.secrecy import maskable
 
 # Bounds of one answer: far above a page of 1000 records, far below what would hang or fill a container.
 LARGEST_BODY = 512 * 1024 * 1024
@@ -207,7 +207,7 @@ class ClientCredentials(DeclarativeAuthenticator):
                 "Authentication: the token URL answered without an access token that can be sent. Check that it is the token "
                 "endpoint of the identity provider. [token-refused]"
             )
-        if len(token) >= SHORTEST:
+        if maskable(token):
             add_to_secrets(token)
         lifetime = _lifetime(answer.get("expires_in"))
         # A tenth of its life, half a minute at most, covers the way of a request that is under way.

@@ -98,9 +98,10 @@ def test_records_in_an_error_body_are_not_logged(instance: Instance, clock: Cloc
     assert "Lovelace" not in outcome.text
 
 
-def test_a_secret_of_a_few_letters_leaves_messages_whole(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("secret", ["p", "type", "error", '"', "{", "00", "7"])
+def test_a_secret_that_every_message_holds_leaves_it_whole(secret: str, capsys: pytest.CaptureFixture[str]) -> None:
     """It would be masked in the keys of the protocol as well."""
-    hide_secrets({"credentials": {"auth_type": "basic", "username": "u", "password": "p"}})
+    hide_secrets({"credentials": {"auth_type": "basic", "username": "u", "password": secret}})
 
     config_error("Page size is out of range. [invalid-config]").emit_message()
 
