@@ -7,6 +7,8 @@ BIN := $(abspath $(VENV))/bin
 # uv reads the machine's own certificate store, as pip and the browser do; older and newer releases name the switch differently.
 UV := UV_NATIVE_TLS=1 UV_SYSTEM_CERTS=1 $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
+# Tests start hundreds of processes. Where Python may not write bytecode, each would compile what it imports, for more than a second.
+SYNC := $(UV) pip sync --quiet --compile-bytecode --require-hashes
 LOCK := $(UV) pip compile $(LOCK_ARGS) --quiet --generate-hashes --no-header --no-annotate --no-emit-index-url --no-emit-find-links
 ANY_PYTHON := --universal --python-version 3.10
 NOT_IN_IMAGE = $(patsubst %,--no-emit-package %,$(shell sed 's/\#.*//' requirements/not-in-image.in))
@@ -91,7 +93,7 @@ $(VENV)/demo.stamp: requirements/demo.txt pyproject.toml $(VENV)/bootstrap.stamp
 
 $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml $(VENV)/bootstrap.stamp
 	@echo "Installing what the tests need (pinned, with hashes) ..."
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(SYNC) --python $(BIN)/python requirements/dev.txt
 	@$(INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/demo.stamp
 
@@ -99,7 +101,7 @@ $(VENV)/dev.stamp: requirements/dev.txt pyproject.toml $(VENV)/bootstrap.stamp
 # integration_tests/test_package.py run the connector there.
 $(VENV)/runtime.stamp: requirements/runtime.txt pyproject.toml $(shell find source_syfter syfter_dlt -type f -not -name '*.pyc') $(VENV)/dev.stamp
 	@$(BIN)/python -m venv --without-pip $(VENV)/runtime
-	@$(UV) pip install --quiet --python $(VENV)/runtime/bin/python --no-deps --require-hashes -r requirements/runtime.txt
+	@$(SYNC) --python $(VENV)/runtime/bin/python requirements/runtime.txt
 	@rm -rf $(VENV)/wheel && $(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python -o $(VENV)/wheel .
 	@$(UV) pip install --quiet --python $(VENV)/runtime/bin/python --no-deps --reinstall $(VENV)/wheel/*.whl
 	@touch $@
@@ -107,17 +109,17 @@ $(VENV)/runtime.stamp: requirements/runtime.txt pyproject.toml $(shell find sour
 # Schemathesis wants a newer pytest than the CDK's standard tests allow.
 $(VENV)/fuzz.stamp: requirements/fuzz.txt $(VENV)/dev.stamp
 	@$(BIN)/python -m venv --without-pip $(VENV)/fuzz
-	@$(UV) pip sync --quiet --python $(VENV)/fuzz/bin/python --require-hashes requirements/fuzz.txt
+	@$(SYNC) --python $(VENV)/fuzz/bin/python requirements/fuzz.txt
 	@touch $@
 
 # dbt-mysql is held at dbt 1.7, which cannot share an environment with today's; it needs Python 3.12 at most.
 .venv-mysql/stamp: dbt/integration_tests/requirements-mysql.txt $(VENV)/dev.stamp
 	@python=$$(sh tools/find_python.sh) && $$python -m venv --without-pip .venv-mysql
-	@$(UV) pip sync --quiet --python .venv-mysql/bin/python --require-hashes dbt/integration_tests/requirements-mysql.txt
+	@$(SYNC) --python .venv-mysql/bin/python dbt/integration_tests/requirements-mysql.txt
 	@touch $@
 
 # Airflow and the connector's framework exclude each other.
 .venv-airflow/stamp: examples/airflow/requirements.txt $(VENV)/dev.stamp
 	@python=$$(sh tools/find_python.sh) && $$python -m venv --without-pip .venv-airflow
-	@$(UV) pip sync --quiet --python .venv-airflow/bin/python --require-hashes examples/airflow/requirements.txt
+	@$(SYNC) --python .venv-airflow/bin/python examples/airflow/requirements.txt
 	@touch $@
