@@ -238,6 +238,15 @@ def test_a_token_that_expires_between_pages_is_renewed(way: str) -> None:
             assert not missing(box.truth(stream), {**before[stream], **by_key(outcome.records[stream])})
 
 
+@pytest.mark.parametrize("expires_in", [1, None])
+def test_tokens_of_any_life(expires_in: int | None) -> None:
+    with running(companies=8, expires_in=expires_in) as box:
+        outcome = read_by(FIRST, box, "articles", "companies", auth=OAUTH)
+
+        assert outcome.failure is None
+        assert not any(missing(box.truth(stream), by_key(outcome.records[stream])) for stream in ("articles", "companies"))
+
+
 def test_a_token_that_is_never_accepted_ends_in_words() -> None:
     with running(companies=8) as box:
         box.fault("expired-token", "articles")
