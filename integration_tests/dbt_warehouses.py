@@ -212,10 +212,11 @@ class Project:
             "DO_NOT_TRACK": "1",
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "DBT_USE_COLORS": "false",
-            "DBT_PROFILES_DIR": str(self.folder),
+            "DBT_PROFILES_DIR": ".",
             "DBT_TARGET": self.adapter,
             "PYTHONWARNINGS": "ignore",
-            "SYFTER_DUCKDB_PATH": str(self.duckdb),
+            # The same in each copy: with another one dbt parses the project anew.
+            "SYFTER_DUCKDB_PATH": self.duckdb.name,
         }
         values.pop("PYTHONPATH", None)
         if self.server is not None:

@@ -42,26 +42,43 @@ def warehouse(request: pytest.FixtureRequest) -> Iterator[tuple[str, Server | No
         yield request.param, server
 
 
+def copied(project: Project, folder: Path) -> Project:
+    """A copy of a built project on DuckDB: its database and dbt's parsed state are there already."""
+    shutil.copytree(project.package, folder / "dbt", symlinks=True)
+    return Project(folder / "dbt/integration_tests", "duckdb")
+
+
 @pytest.fixture(scope="module")
-def everywhere(tmp_path_factory: pytest.TempPathFactory, warehouse: tuple[str, Server | None]) -> tuple[Project, Outcome]:
-    """The test project, built once on every warehouse."""
-    project = Project.copy(tmp_path_factory.mktemp("everywhere"), *warehouse)
+def on_file(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Outcome]:
+    """The test project, built once on DuckDB; only copies of it are changed."""
+    project = Project.copy(tmp_path_factory.mktemp("on_file"), "duckdb")
     return project, project.everything()
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Project, Outcome]:
-    """The test project on DuckDB with all that dbt can tell of it, for tests that only look, or that copy it."""
-    project = Project.copy(tmp_path_factory.mktemp("built"), "duckdb")
-    commands = ["seed", "run", "docs generate", "source freshness"]
-    return project, project.dbt(f"{commands[0]} --show-all-deprecations", *commands[1:])
+def everywhere(
+    tmp_path_factory: pytest.TempPathFactory, warehouse: tuple[str, Server | None], request: pytest.FixtureRequest
+) -> tuple[Project, Outcome]:
+    """The test project, built once on every warehouse."""
+    folder = tmp_path_factory.mktemp("everywhere")
+    if warehouse[0] == "duckdb":
+        project, outcome = request.getfixturevalue("on_file")
+        return copied(project, folder), outcome
+    project = Project.copy(folder, *warehouse)
+    return project, project.everything()
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, on_file: tuple[Project, Outcome]) -> tuple[Project, Outcome]:
+    """The same on DuckDB with all that dbt can tell of it, for tests that only look, or that copy it."""
+    project = copied(on_file[0], tmp_path_factory.mktemp("built"))
+    return project, project.dbt("docs generate --no-partial-parse --show-all-deprecations", "source freshness")
 
 
 @pytest.fixture
 def on_duckdb(tmp_path: Path, built: tuple[Project, Outcome]) -> Project:
-    """A copy of the built project to change: seeds, models and dbt's parsed state are there already."""
-    shutil.copytree(built[0].package, tmp_path / "dbt", symlinks=True)
-    return Project(tmp_path / "dbt/integration_tests", "duckdb")
+    """A copy of the built project to change."""
+    return copied(built[0], tmp_path)
 
 
 def select(project: Project, query: str) -> list[tuple[Any, ...]]:
@@ -248,9 +265,7 @@ BREAKS = [
 @pytest.fixture(scope="module")
 def broken(tmp_path_factory: pytest.TempPathFactory, built: tuple[Project, Outcome]) -> Project:
     """All broken variants side by side in one project: for each its own macros, rules and cases, under a prefix."""
-    folder = tmp_path_factory.mktemp("broken")
-    shutil.copytree(built[0].package, folder / "dbt", symlinks=True)
-    project = Project(folder / "dbt/integration_tests", "duckdb")
+    project = copied(built[0], tmp_path_factory.mktemp("broken"))
     (project.folder / "models/broken").mkdir()
     for number, (_, broken_file, old, new, case) in enumerate(BREAKS):
         prefix = f"broken_{number}_"
@@ -271,6 +286,7 @@ def broken(tmp_path_factory: pytest.TempPathFactory, built: tuple[Project, Outco
     return project
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("number", [pytest.param(number, id=b[0].replace(" ", "-")) for number, b in enumerate(BREAKS)])
 def test_a_broken_rule_fails_the_case_that_names_it(broken: Project, number: int) -> None:
     case = BREAKS[number][4]

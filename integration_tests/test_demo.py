@@ -18,6 +18,7 @@ from demo import report
 from demo.__main__ import main
 from demo.answers import Company
 from integration_tests.dbt_oracle import FINANCIALS, OVERVIEWS, Oracle
+from integration_tests.dbt_warehouses import RUNNER
 from sandbox import COLLECTIONS, running
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -140,10 +141,13 @@ class TestDemo:
             (project / name).write_text(text)
         nowhere = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), "http://127.0.0.1:9")
         environment = {**os.environ, **nowhere, "DO_NOT_TRACK": "1", "DBT_PROFILES_DIR": str(project)}
-        for command in ("deps", "build --select package:syfter", "build --select package:analytics", "docs generate"):
-            dbt = [Path(sys.executable).with_name("dbt"), *command.split()]
-            done = subprocess.run(dbt, cwd=project, env=environment, capture_output=True, text=True, timeout=300)
-            assert done.returncode == 0, done.stdout
+        commands = ("deps", "build --select package:syfter", "build --select package:analytics", "docs generate")
+        done = subprocess.run(
+            [sys.executable, "-c", RUNNER],
+            input=json.dumps([command.split() for command in commands]),
+            cwd=project, env=environment, capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout
         assert (project / "target/catalog.json").exists()
         with duckdb.connect(str(database), read_only=True) as connection:
             assert connection.execute("SELECT count(*) > 50 FROM marts.syfter__company_financials").fetchone() == (True,)

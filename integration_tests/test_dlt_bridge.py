@@ -207,6 +207,7 @@ def test_a_configuration_that_is_refused_is_named_and_nothing_else(tmp_path: Pat
     assert failed.stdout == ""
 
 
+@pytest.mark.soak
 def test_a_stream_that_is_named_twice_is_read_once(small: Warehouse, box: Sandbox) -> None:
     done = small.bridge(box, "--streams", "companies, articles,companies")
     assert (done.returncode, done.stderr) == (0, "")

@@ -83,7 +83,7 @@ def states(cursor: Cursor, observed: list[tuple[int, Any]]) -> list[dict[str, An
     return found
 
 
-@settings(max_examples=400, deadline=None)
+@settings(deadline=None)
 @given(observed=st.lists(st.tuples(st.integers(0, 1), VALUES), max_size=12))
 def test_the_newest_record_makes_the_state(observed: list[tuple[int, Any]]) -> None:
     assert states(NewestRecord(stock(), "updated_at"), observed) == states(stock(), observed)
