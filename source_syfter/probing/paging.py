@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from source_syfter.probing import bodies, guesses
@@ -96,10 +96,16 @@ def _look_at_less(known: Known) -> None:
         known.look_at(answer)
 
 
+def _small_page(known: Known, parameters: Mapping[str, Any], size: int = 1) -> Optional[list[Any]]:
+    """The keys of a page of `size` records; one record alone shows that the page size is heeded."""
+    keys = known.keys(known.page(parameters, size))
+    known.limit_works = known.limit_works or (bool(known.limit) and keys is not None and len(keys) == 1)
+    return keys
+
+
 def _by_offset(known: Known, names: Sequence[str]) -> bool:
     def moves(names: Sequence[str], size: int = 1) -> Optional[bool]:
-        keys = known.keys(known.page(dict.fromkeys(names, 1), size))
-        known.limit_works = known.limit_works or (bool(known.limit) and keys is not None and len(keys) == 1)
+        keys = _small_page(known, dict.fromkeys(names, 1), size)
         return None if keys is None else keys[:1] == known.ids[1:2]
 
     name = known.effective(names, moves)
@@ -111,8 +117,7 @@ def _by_offset(known: Known, names: Sequence[str]) -> bool:
 
 def _by_page(known: Known, names: Sequence[str]) -> bool:
     def moves(names: Sequence[str], number: int = 2) -> Optional[bool]:
-        keys = known.keys(known.page(dict.fromkeys(names, number), 1))
-        known.limit_works = known.limit_works or (bool(known.limit) and keys is not None and len(keys) == 1)
+        keys = _small_page(known, dict.fromkeys(names, number))
         return None if keys is None else keys[:1] != known.ids[:1]
 
     name = known.effective(names, moves)
