@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from integration_tests.dbt_warehouses import PACKAGE, mariadb, postgres, python_with_dbt
+from testing.dbt_warehouses import PACKAGE, mariadb, postgres, python_with_dbt
 
 # SYFTER_SCALE divides both, for a quick look.
 SIZES = tuple(rows // int(os.environ.get("SYFTER_SCALE", "1")) for rows in (100_000, 1_000_000))

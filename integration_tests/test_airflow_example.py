@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from integration_tests.dbt_warehouses import ROOT, Project
+from testing.dbt_warehouses import ROOT, Project
 
 # dbt and dlt take seconds to start, and minutes on a machine that is busy.
 pytestmark = [pytest.mark.airflow, pytest.mark.timeout(900)]

@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from integration_tests.manifests import read_manifest
 from sandbox import AUTH_TYPES, COLLECTIONS, VARIANTS, Sandbox, canonical, running
 from source_syfter.bundle import VERSION, VERSION_FOR_ARRAYS, as_yaml, bundle
-from unit_tests.reading import Outcome, read
+from testing.manifests import read_manifest
+from testing.reading import Outcome, read
 
 pytestmark = pytest.mark.usefixtures("schema_read_once")
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from integration_tests.disturbed import PAGE_SIZE, STREAMS, by_key, code_in, furnish, in_haste, missing
 from sandbox import Recorded, Sandbox, running
-from unit_tests.reading import Json, read
+from testing.disturbed import PAGE_SIZE, STREAMS, by_key, code_in, furnish, in_haste, missing
+from testing.reading import Json, read
 
 # Seconds by which a change may become visible late: a transaction that began then commits now. The look-back is 600.
 LATEST_COMMIT = 300

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from integration_tests.dbt_warehouses import Project
+from testing.dbt_warehouses import Project
 
 # dbt and dlt take seconds to start, and minutes on a machine that is busy.
 pytestmark = pytest.mark.timeout(900)

@@ -18,8 +18,8 @@ import duckdb
 import pytest
 import yaml
 
-from integration_tests.dbt_oracle import Oracle, random_tables
-from integration_tests.dbt_warehouses import PACKAGE, ROOT, Outcome, Project, Server, found_counts, manifest, mariadb, postgres
+from testing.dbt_oracle import Oracle, random_tables
+from testing.dbt_warehouses import PACKAGE, ROOT, Outcome, Project, Server, found_counts, manifest, mariadb, postgres
 
 # dbt and dlt take seconds to start, and minutes on a machine that is busy.
 pytestmark = pytest.mark.timeout(900)

@@ -17,9 +17,9 @@ import pytest
 from demo import report
 from demo.__main__ import main
 from demo.answers import Company
-from integration_tests.dbt_oracle import FINANCIALS, OVERVIEWS, Oracle
-from integration_tests.dbt_warehouses import RUNNER
 from sandbox import COLLECTIONS, running
+from testing.dbt_oracle import FINANCIALS, OVERVIEWS, Oracle
+from testing.dbt_warehouses import RUNNER
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -14,8 +14,8 @@ import duckdb
 import pymysql
 import pytest
 
-from integration_tests.dbt_warehouses import ROOT, Server, mariadb
 from sandbox import COLLECTIONS, Sandbox, running
+from testing.dbt_warehouses import ROOT, Server, mariadb
 
 # dlt takes seconds to start, and minutes on a machine that is busy.
 # On MariaDB all of it runs in `make test-mysql`; on DuckDB the longer half only in `make soak`.

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from integration_tests.disturbed import (
+from sandbox import FAULTS, Sandbox, running
+from testing.disturbed import (
     FIRST,
     FULL,
     LATER,
@@ -28,9 +29,8 @@ from integration_tests.disturbed import (
     read_by,
     resume,
 )
-from integration_tests.fault_cases import CASES, COMPLETE, TRANSIENT, Case, same
-from sandbox import FAULTS, Sandbox, running
-from unit_tests.reading import Outcome, check
+from testing.fault_cases import CASES, COMPLETE, TRANSIENT, Case, same
+from testing.reading import Outcome, check
 
 # Words of which each message holds one: what to do about it.
 REMEDIES = ("Check", "Ask", "Set ", "set ", "Try again", "rename")

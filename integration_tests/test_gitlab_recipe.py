@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from integration_tests.dbt_warehouses import PACKAGE, ROOT
+from testing.dbt_warehouses import PACKAGE, ROOT
 
 # dbt takes seconds to start, and minutes on a machine that is busy.
 pytestmark = pytest.mark.timeout(900)

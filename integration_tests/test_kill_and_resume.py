@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from integration_tests.disturbed import STREAMS, by_key, missing
-from integration_tests.forked import Json, Nursery, Process, nursery
 from sandbox import Recorded, Sandbox, running
+from testing.disturbed import STREAMS, by_key, missing
+from testing.forked import Json, Nursery, Process, nursery
 
 PAGE_SIZE = 2
 
@@ -128,6 +128,6 @@ def test_killed_at_every_page(born: Nursery, seed: int, record_property: Any) ->
 
 
 def test_what_stands_behind_the_last_line_break_does_not_count(tmp_path: Path) -> None:
-    from integration_tests.forked import Printed
+    from testing.forked import Printed
 
     assert Printed.of(b'{"type":"LOG"}\n{"type":"STA').messages == [{"type": "LOG"}]

@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from integration_tests.manifests import read_manifest
 from sandbox import COLLECTIONS, VARIANTS, Sandbox, Variant, canonical, running
 from source_syfter.bundle import bundle
 from source_syfter.probe import main, probe
 from source_syfter.probing.report import Report
-from unit_tests.clocks import Clock, wind_up
-from unit_tests.reading import Outcome, read
+from testing.clocks import Clock, wind_up
+from testing.manifests import read_manifest
+from testing.reading import Outcome, read
 
 pytestmark = pytest.mark.usefixtures("schema_read_once")
 

@@ -18,8 +18,8 @@ from urllib.parse import quote, quote_plus
 import pytest
 
 import sandbox
-from integration_tests.processes import COMMAND, Json, Run, configured, run
 from sandbox import COLLECTIONS, Sandbox, running
+from testing.processes import COMMAND, Json, Run, configured, run
 
 ODD: Json = {
     "id": 2**53 + 1,

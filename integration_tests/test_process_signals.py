@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from integration_tests.disturbed import STREAMS, by_key, code_in, disguises, missing
-from integration_tests.forked import Nursery, Printed, arguments, nursery
 from sandbox import Sandbox, running
+from testing.disturbed import STREAMS, by_key, code_in, disguises, missing
+from testing.forked import Nursery, Printed, arguments, nursery
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
-from integration_tests.disturbed import FIRST, STREAMS, code_of, confidential, disguises, furnish, in_haste, read_by, talkative
-from integration_tests.forked import Nursery, arguments, nursery
 from integration_tests.test_fault_matrix import CASES, lots
 from sandbox import AUTH_TYPES, Sandbox, running
-from unit_tests.instance import Answer, Instance
-from unit_tests.instance import config as unit_config
-from unit_tests.reading import Outcome, check, read
+from testing.disturbed import FIRST, STREAMS, code_of, confidential, disguises, furnish, in_haste, read_by, talkative
+from testing.forked import Nursery, arguments, nursery
+from testing.instance import Answer, Instance, connect
+from testing.instance import config as unit_config
+from testing.reading import Outcome, check, read
 
 KINDS = {"config_error", "transient_error"}
 
@@ -38,7 +38,7 @@ def born(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
 def instance(monkeypatch: pytest.MonkeyPatch) -> Instance:
     """An instance without a socket, for what no sandbox would say."""
     found = Instance()
-    monkeypatch.setattr("requests.Session.get_adapter", lambda self, url: found.adapter)
+    connect(monkeypatch, found)
     return found
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from sandbox import VARIANTS, Sandbox, canonical, running
 from source_syfter import source
-from unit_tests.clocks import Clock, wind_up
-from unit_tests.reading import Outcome, read, trimmed
+from testing.clocks import Clock, wind_up
+from testing.reading import Outcome, read, trimmed
 
 BROKEN = [name for name, variant in VARIANTS.items() if variant.broken]
 WHOLE = [name for name, variant in VARIANTS.items() if not variant.broken]

@@ -20,8 +20,8 @@ from typing import Any
 
 import yaml
 
-from integration_tests.fault_cases import CASES, COMPLETE
 from sandbox.faults import FAULTS
+from testing.fault_cases import CASES, COMPLETE
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "source_syfter"

@@ -7,14 +7,13 @@ from copy import deepcopy
 from typing import Any
 
 import pytest
-import requests
 from airbyte_cdk.sources.declarative import concurrent_declarative_source as cdk
 from hypothesis import settings
 
 from source_syfter import source
-from unit_tests.clocks import Clock, SharedClock, wind_up
-from unit_tests.instance import Instance
-from unit_tests.reading import STREAMS, WANTED, trimmed
+from testing.clocks import Clock, SharedClock, wind_up
+from testing.instance import Instance, connect
+from testing.reading import STREAMS, WANTED, trimmed
 
 # The same examples in each run of `make test`; others, and many, with `--hypothesis-profile soak`.
 settings.register_profile("steady", derandomize=True)
@@ -45,11 +44,6 @@ def instance(monkeypatch: pytest.MonkeyPatch) -> Instance:
     found = Instance()
     connect(monkeypatch, found)
     return found
-
-
-def connect(monkeypatch: pytest.MonkeyPatch, found: Instance) -> None:
-    """Sends every request of this process to `found`."""
-    monkeypatch.setattr(requests.Session, "get_adapter", lambda self, url: found.adapter)
 
 
 @pytest.fixture

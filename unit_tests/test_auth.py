@@ -9,9 +9,9 @@ import pytest
 import requests
 from urllib3.exceptions import NameResolutionError
 
-from unit_tests.clocks import Clock
-from unit_tests.instance import KEY, TOKEN_URL, Answer, Asked, Instance, config, oauth, some
-from unit_tests.reading import STREAMS, check, read
+from testing.clocks import Clock
+from testing.instance import KEY, TOKEN_URL, Answer, Asked, Instance, config, oauth, some
+from testing.reading import STREAMS, check, read
 
 # Secrets that a template engine, a number parser or a URL would damage.
 ODD = ["1e5", "007", "2.10", '"quoted"', "'single'", "{{ x }}", "{% if %}", "True", "None", "[1]", "a:b", "a=b&c+d%20", "ends=="]

@@ -12,8 +12,8 @@ import pytest
 
 from source_syfter.entrypoint import Entrypoint
 from source_syfter.source import SourceSyfter
-from unit_tests.instance import Instance, config, moment, some
-from unit_tests.reading import LOGGER, STREAMS, check, configured, read, saved
+from testing.instance import Instance, config, moment, some
+from testing.reading import LOGGER, STREAMS, check, configured, read, saved
 
 STATE = {name: {"updated_at": moment(0)} for name in STREAMS}
 

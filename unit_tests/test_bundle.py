@@ -17,8 +17,8 @@ from airbyte_cdk.sources.declarative.interpolation.jinja import JinjaInterpolati
 from source_syfter.bundle import VERSION, VERSION_FOR_ARRAYS, as_yaml, bundle, main
 from source_syfter.source import SourceSyfter
 from source_syfter.spec import manifest
-from unit_tests.instance import HOST, KEY, Answer, Asked, Instance, config, oauth
-from unit_tests.reading import LOGGER, STREAMS, Outcome, configured
+from testing.instance import HOST, KEY, Answer, Asked, Instance, config, oauth
+from testing.reading import LOGGER, STREAMS, Outcome, configured
 
 CONVENTIONS: list[dict[str, Any]] = [
     {},

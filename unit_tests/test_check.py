@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from unit_tests.clocks import Clock, SharedClock
-from unit_tests.instance import Answer, Asked, Instance, config, oauth
-from unit_tests.reading import STREAMS, check
+from testing.clocks import Clock, SharedClock
+from testing.instance import Answer, Asked, Instance, config, oauth
+from testing.reading import STREAMS, check
 
 
 def test_a_check_needs_one_request(instance: Instance) -> None:

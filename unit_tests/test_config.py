@@ -11,8 +11,8 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_syfter.config import checked, is_loopback, unencrypted
 from source_syfter.source import manifest
-from unit_tests.instance import HOST, KEY, Answer, Asked, Instance, config, oauth, some
-from unit_tests.reading import Json, check, read
+from testing.instance import HOST, KEY, Answer, Asked, Instance, config, oauth, some
+from testing.reading import Json, check, read
 
 SPEC = manifest()["spec"]["connection_specification"]
 LINKS = {"name": "links", "path": "crm/links", "primary_key": "id"}

@@ -8,8 +8,8 @@ import pytest
 
 from source_syfter.conventions import tailored
 from source_syfter.source import manifest
-from unit_tests.instance import HOST, KEY, Answer, Asked, Instance, config, moment, some
-from unit_tests.reading import STREAMS, Json, read
+from testing.instance import HOST, KEY, Answer, Asked, Instance, config, moment, some
+from testing.reading import STREAMS, Json, read
 
 LOOKED_BACK = {"lookback_window_minutes": 0}
 

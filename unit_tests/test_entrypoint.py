@@ -19,8 +19,8 @@ from source_syfter.entrypoint import Entrypoint, run_protocol
 from source_syfter.run import run
 from source_syfter.source import SourceSyfter
 from source_syfter.spec import print_spec
-from unit_tests.instance import Answer, Instance, config, some
-from unit_tests.reading import LOGGER, STREAMS, configured
+from testing.instance import Answer, Instance, config, some
+from testing.reading import LOGGER, STREAMS, configured
 
 
 @pytest.fixture

@@ -10,10 +10,9 @@ import pytest
 import requests
 import urllib3.exceptions as urllib3_errors
 
-from unit_tests.clocks import Clock, wind_up
-from unit_tests.conftest import connect
-from unit_tests.instance import Answer, Instance, config, some
-from unit_tests.reading import STREAMS, Outcome, check, read
+from testing.clocks import Clock, wind_up
+from testing.instance import Answer, Instance, config, connect, some
+from testing.reading import STREAMS, Outcome, check, read
 
 CONFIG_ERROR, TRANSIENT = "config_error", "transient_error"
 

@@ -19,10 +19,9 @@ from hypothesis import strategies as st
 from source_syfter.source import SourceSyfter
 from source_syfter.spec import manifest
 from source_syfter.timestamps import now, parse
-from unit_tests.clocks import Clock, wind_up
-from unit_tests.conftest import connect
-from unit_tests.instance import Answer, Instance, config, moment
-from unit_tests.reading import LOGGER, STREAMS, Outcome, check, read
+from testing.clocks import Clock, wind_up
+from testing.instance import Answer, Instance, config, connect, moment
+from testing.reading import LOGGER, STREAMS, Outcome, check, read
 
 fuzz = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 

@@ -10,9 +10,9 @@ import pytest
 
 from source_syfter import source
 from source_syfter.timestamps import to_iso
-from unit_tests.clocks import Clock
-from unit_tests.instance import Answer, Asked, Instance, config, moment, some
-from unit_tests.reading import STREAMS, Outcome, read
+from testing.clocks import Clock
+from testing.instance import Answer, Asked, Instance, config, moment, some
+from testing.reading import STREAMS, Outcome, read
 
 NO_LOOKBACK = {"lookback_window_minutes": 0}
 BEGAN = datetime(2026, 3, 1, 12, 0, 0, 123000, tzinfo=timezone.utc)

@@ -16,8 +16,8 @@ from airbyte_cdk.sources.declarative.parsers.manifest_reference_resolver import 
 
 import source_syfter
 from source_syfter.source import SourceSyfter
-from unit_tests.instance import Instance, config
-from unit_tests.reading import LOGGER, PATHS, STREAMS, Json, read
+from testing.instance import Instance, config
+from testing.reading import LOGGER, PATHS, STREAMS, Json, read
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = Path(source_syfter.__file__).parent

@@ -38,7 +38,7 @@ def test_no_error_is_raised_without_a_code() -> None:
 
 @pytest.mark.parametrize("code", CODES)
 def test_a_code_is_brought_about_by_a_test(code: str) -> None:
-    tests = [file for folder in ("unit_tests", "integration_tests") for file in (ROOT / folder).rglob("*.py")]
+    tests = [file for folder in ("testing", "unit_tests", "integration_tests") for file in (ROOT / folder).rglob("*.py")]
     assert any(
         re.search(rf"\[{code}\]|[\"\']{code}[\"\']", file.read_text(encoding="utf-8")) for file in tests if file != Path(__file__)
     )

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from unit_tests.instance import Answer, Asked, Instance, config, some
-from unit_tests.reading import STREAMS, read
+from testing.instance import Answer, Asked, Instance, config, some
+from testing.reading import STREAMS, read
 
 
 def ids(count: int) -> list[int]:

@@ -17,9 +17,9 @@ from source_syfter.probe import main, probe
 from source_syfter.probing import asking, bodies
 from source_syfter.probing.asking import BOUND
 from source_syfter.probing.report import Report
-from unit_tests.clocks import Clock
-from unit_tests.instance import HOST, KEY, Answer, Asked, Instance, config, moment, oauth, some
-from unit_tests.reading import STREAMS
+from testing.clocks import Clock
+from testing.instance import HOST, KEY, Answer, Asked, Instance, config, moment, oauth, some
+from testing.reading import STREAMS
 
 SECRET_VALUE = "a-value-of-a-record"
 

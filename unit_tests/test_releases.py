@@ -13,8 +13,8 @@ import pytest
 from airbyte_cdk.models import AirbyteStateMessageSerializer, ConfiguredAirbyteCatalogSerializer
 
 from source_syfter.source import SourceSyfter
-from unit_tests.instance import Instance, moment, some
-from unit_tests.reading import LOGGER, STREAMS, Outcome
+from testing.instance import Instance, moment, some
+from testing.reading import LOGGER, STREAMS, Outcome
 
 RELEASES = sorted(path.parent for path in (Path(__file__).parent / "releases").glob("*/state.json"))
 

@@ -13,9 +13,9 @@ import requests
 
 from source_syfter.diagnosis import config_error
 from source_syfter.secrecy import forms, hide_secrets, presentable
-from unit_tests.clocks import Clock
-from unit_tests.instance import Answer, Asked, Instance, config, oauth
-from unit_tests.reading import check, read
+from testing.clocks import Clock
+from testing.instance import Answer, Asked, Instance, config, oauth
+from testing.reading import check, read
 
 SECRET = 'sk/"ünit"+7f 3a=9c'
 SCHEMES = {

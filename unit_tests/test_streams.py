@@ -10,8 +10,8 @@ import pytest
 from airbyte_cdk.models import AirbyteStream
 
 from source_syfter.source import SourceSyfter
-from unit_tests.instance import HOST, Answer, Instance, config, some
-from unit_tests.reading import LOGGER, PATHS, STREAMS, Json, read
+from testing.instance import HOST, Answer, Instance, config, some
+from testing.reading import LOGGER, PATHS, STREAMS, Json, read
 
 # Type, and evidence mark as the description ends with it, of each field beside `id`, `created_at` and `updated_at`.
 TEXT, INTEGER, NUMBER, BOOLEAN, MOMENT = "string", "integer", "number", "boolean", "date-time"

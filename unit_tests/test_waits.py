@@ -21,9 +21,9 @@ from source_syfter import components
 from source_syfter.components import Backoff, ErrorHandler
 from source_syfter.timestamps import now
 from source_syfter.transport import BoundedBody, Guarded
-from unit_tests.clocks import Clock, SharedClock
-from unit_tests.instance import Answer, Instance, config, oauth, some
-from unit_tests.reading import STREAMS, check, read
+from testing.clocks import Clock, SharedClock
+from testing.instance import Answer, Instance, config, oauth, some
+from testing.reading import STREAMS, check, read
 
 PARAMETERS = {"name": "articles"}
 

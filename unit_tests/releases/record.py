@@ -14,9 +14,8 @@ import pytest
 from airbyte_cdk.models import AirbyteMessageSerializer, ConfiguredAirbyteCatalogSerializer, Type
 
 from source_syfter.source import SourceSyfter
-from unit_tests.conftest import connect
-from unit_tests.instance import Instance, config, some
-from unit_tests.reading import LOGGER, STREAMS, configured, read
+from testing.instance import Instance, config, connect, some
+from testing.reading import LOGGER, STREAMS, configured, read
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Runs the connector in this process and sorts what comes out, for the tests of `unit_tests/` and `integration_tests/`."""
+"""Runs the connector in this process and sorts what comes out."""
 
 from __future__ import annotations
 
@@ -69,15 +69,13 @@ class Outcome:
             self._sort(message)
 
     def _sort(self, message: AirbyteMessage) -> None:
-        if message.type is Type.RECORD:
+        if message.record:
             self.records[message.record.stream].append(dict(message.record.data))
-        elif message.type is Type.STATE:
-            stream = message.state.stream
+        elif message.state and (stream := message.state.stream):
             self.states[stream.stream_descriptor.name].append(dict(vars(stream.stream_state or object.__new__(type("", (), {})))))
-        elif message.type is Type.TRACE and message.trace.error:
+        elif message.trace and message.trace.error:
             self.errors[getattr(message.trace.error.stream_descriptor, "name", "")] = message.trace.error
-        elif message.type is Type.TRACE and message.trace.stream_status:
-            status = message.trace.stream_status
+        elif message.trace and (status := message.trace.stream_status):
             self.statuses[status.stream_descriptor.name].append(status.status.value)
 
     def ids(self, stream: str) -> list[Any]:
@@ -90,11 +88,11 @@ class Outcome:
 
     def message_of(self, stream: str) -> str:
         """The text that the user reads for a stream that failed."""
-        return self.errors[stream].message
+        return str(self.errors[stream].message)
 
     def kind_of(self, stream: str) -> str:
         """The failure type of a stream that failed."""
-        return self.errors[stream].failure_type.value
+        return str(self.errors[stream].failure_type.value)
 
     def completed(self, stream: str) -> bool:
         """Whether `stream` was read to its end."""
@@ -106,7 +104,8 @@ class Outcome:
         others = [message for message in self.messages if message.type is not Type.RECORD]
         lines = [orjson.dumps(AirbyteMessageSerializer.dump(message)).decode() for message in others]
         if self.failure:
-            lines.append(assemble_uncaught_exception(type(self.failure), self.failure).as_airbyte_message().trace.error.message)
+            message: Any = assemble_uncaught_exception(type(self.failure), self.failure).as_airbyte_message()
+            lines.append(message.trace.error.message)
         return "\n".join([*lines, self.log])
 
 

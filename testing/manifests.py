@@ -9,7 +9,7 @@ from airbyte_cdk.models import AirbyteMessage
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 
 from sandbox import COLLECTIONS
-from unit_tests.reading import LOGGER, Json, Outcome, configured, saved
+from testing.reading import LOGGER, Json, Outcome, configured, saved
 
 
 def read_manifest(

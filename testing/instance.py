@@ -11,10 +11,11 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import orjson
+import pytest
 import requests
 import requests_mock
 
-from unit_tests.reading import STREAMS, Json
+from testing.reading import STREAMS, Json
 
 HOST = "https://syfter.test"
 KEY = "sk-unit-7f3a9c"
@@ -54,8 +55,8 @@ Reaction = Answer | Exception | Callable[[Asked], "Answer | Exception | None"] |
 class _Adapter(requests_mock.Adapter):
     """Hands the request itself back with the response, as a real adapter does, in place of a stand-in."""
 
-    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        response = super().send(request, **options)
+    def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
+        response: requests.Response = super().send(request, **options)
         response.request = request
         return response
 
@@ -137,6 +138,11 @@ class Instance:
     def token(self, asked: Asked) -> Answer:
         """What a token endpoint answers: another token each time."""
         return Answer({"access_token": f"token-{asked.number}-secret", "token_type": "Bearer", "expires_in": 3600})
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, found: Instance) -> None:
+    """Sends every request of this process to `found`."""
+    monkeypatch.setattr(requests.Session, "get_adapter", lambda self, url: found.adapter)
 
 
 def config(**overrides: Any) -> Json:

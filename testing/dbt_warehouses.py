@@ -104,12 +104,12 @@ def postgres() -> Iterator[Server]:
     with server_folder() as folder:
         data = folder / "data"
         # An ICU locale sorts alpha before Zeta, as a user's database may; "C" would hide a forgotten collation.
-        create = [programs / "initdb", "-D", data, "-U", "syfter", "-A", "trust", "-E", "UTF8", "--no-sync"]
+        create: list[str | Path] = [programs / "initdb", "-D", data, "-U", "syfter", "-A", "trust", "-E", "UTF8", "--no-sync"]
         create += ["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"]
         subprocess.run(create, cwd=folder, check=True, capture_output=True, **without_rights())
         server = Server(free_port())
         settings = {"listen_addresses": "127.0.0.1", "fsync": "off", "timezone": FAR_FROM_UTC}
-        command = [programs / "postgres", "-D", data, "-p", str(server.port), "-k", folder]
+        command: list[str | Path] = [programs / "postgres", "-D", data, "-p", str(server.port), "-k", folder]
         command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         login = ["-h", "127.0.0.1", "-p", str(server.port), "-U", "syfter"]
         with serving(command, folder, ready=[programs / "pg_isready", *login]):

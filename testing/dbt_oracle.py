@@ -128,7 +128,8 @@ def random_tables(seed: int, companies: int = 40) -> dict[str, list[Record]]:
         return None if dice.random() < odds else value
 
     def moment() -> str | None:
-        return maybe(f"2026-0{dice.randint(1, 2)}-01 00:00:00.00{dice.randint(0, 2)}", 0.1)
+        moment: str | None = maybe(f"2026-0{dice.randint(1, 2)}-01 00:00:00.00{dice.randint(0, 2)}", 0.1)
+        return moment
 
     tables: dict[str, list[Record]] = {name: [] for name in (*COLUMNS, "datasource_priorities", "datasource_preferences")}
 

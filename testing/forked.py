@@ -121,14 +121,17 @@ class Nursery:
     def __init__(self, folder: Path) -> None:
         self._folder, self._count, self._lock = folder, 0, threading.Lock()
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "integration_tests.forked"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "testing.forked"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        assert self._server.stdin
+        assert self._server.stdout
+        self._orders, self._answers = self._server.stdin, self._server.stdout
 
     def ask(self, order: Json) -> int:
         """Gives an order and returns the number that is the answer."""
         with self._lock:
-            print(json.dumps(order), file=self._server.stdin, flush=True)
-            return int(self._server.stdout.readline())
+            print(json.dumps(order), file=self._orders, flush=True)
+            return int(self._answers.readline())
 
     def start(self, argv: Sequence[str], out: Path | None = None, file_size: int | None = None) -> Process:
         """Starts the connector. `out`: where its output goes; `file_size`: the largest file that it can write."""
@@ -146,9 +149,9 @@ class Nursery:
 
     def close(self) -> None:
         """Ends the process; its children have been waited for."""
-        self._server.stdin.close()
+        self._orders.close()
         self._server.wait(10)
-        self._server.stdout.close()
+        self._answers.close()
 
 
 @contextmanager
@@ -164,14 +167,12 @@ def nursery(folder: Path) -> Iterator[Nursery]:
 def _serve() -> None:
     from airbyte_cdk.sources.declarative import concurrent_declarative_source as cdk
 
-    from source_syfter import source
-    from source_syfter.entrypoint import SourceSyfter
+    from source_syfter.source import SourceSyfter
 
     schema = cdk.get_declarative_component_schema()
     cdk.get_declarative_component_schema = lambda: schema
     # Warms what is imported or compiled on first use.
     SourceSyfter(config={"credentials": {"auth_type": "api_key", "api_key": "x"}}).streams({})
-    assert source.manifest
     for line in sys.stdin:
         order = json.loads(line)
         if "wait" in order:

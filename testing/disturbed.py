@@ -19,7 +19,7 @@ from airbyte_cdk.sources.declarative import concurrent_declarative_source as cdk
 
 from sandbox import COLLECTIONS, Sandbox, canonical
 from source_syfter import source, spec
-from unit_tests.reading import WANTED, Json, Outcome, read
+from testing.reading import WANTED, Json, Outcome, read
 
 STREAMS = list(COLLECTIONS)
 FULL, FIRST, LATER = "full refresh", "first incremental", "incremental with state"
