@@ -1,6 +1,5 @@
 """A local Syfter instance: real HTTP, seeded data, changes and faults on demand. `python -m sandbox --help`."""
 
-from sandbox.app import Recorded
 from sandbox.auth import (
     ACCESS_TOKEN,
     API_KEY,
@@ -11,9 +10,10 @@ from sandbox.auth import (
     TOKEN_PATH,
     USERNAME,
 )
-from sandbox.faults import FAULTS, Fault
+from sandbox.faultbook import FAULTS, Fault
 from sandbox.models import COLLECTIONS
 from sandbox.server import Sandbox, running
+from sandbox.state import Recorded
 from sandbox.variants import VARIANTS, Variant, canonical
 
 __all__ = [

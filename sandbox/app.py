@@ -6,48 +6,27 @@ import base64
 import dataclasses
 import gzip
 import re
-import time
-from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from threading import RLock
 from typing import Any
-from urllib.parse import parse_qsl
 
 import orjson
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
-from sandbox.auth import TOKEN_PATH, Auth
+from sandbox.auth import TOKEN_PATH
 from sandbox.data import Json
-from sandbox.dataset import Dataset, FixedView, View
-from sandbox.faults import TOKENS, Call, Fault, FaultBook, Window, retime
+from sandbox.dataset import FixedView, View
+from sandbox.faultbook import Fault
+from sandbox.faults import retime
 from sandbox.models import COLLECTIONS
 from sandbox.openapi import describe, list_operation
+from sandbox.state import Call, Recorded, State, Window
 from sandbox.variants import Variant
-from sandbox.wire import Disturber, Wires
+from sandbox.wire import Disturber
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 _GZIP_FROM = 1000  # bytes; below that it costs more than it saves
-
-
-@dataclass
-class Recorded:
-    """A request that the instance received."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    collection: str | None
-    """The collection asked for, or None (token requests, unknown paths, the sandbox's controls)."""
-    number: int
-    """Which request for this collection it is, from 1."""
-    time: float
-    """When it came, by `time.monotonic`."""
-    status: int | None = None
-    """Status answered; None while it runs, and if the connection was cut before one was sent."""
 
 
 class RefusedError(Exception):
@@ -56,59 +35,6 @@ class RefusedError(Exception):
     def __init__(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
         super().__init__(message)
         self.status, self.headers = status, headers
-
-
-class Limiter:
-    """So many requests in a second, counted from the first one of that second."""
-
-    def __init__(self, requests_per_second: int) -> None:
-        self.allowed = requests_per_second
-        self._started, self._used = 0.0, 0
-
-    def headers(self) -> dict[str, str]:
-        """Count a request and say where the client stands; -1 remaining means that it is one too many."""
-        now = time.monotonic()
-        if now - self._started >= 1:
-            self._started, self._used = now, 0
-        self._used += 1
-        remaining = max(-1, self.allowed - self._used)
-        return {"X-RateLimit-Limit": str(self.allowed), "X-RateLimit-Remaining": str(remaining), "X-RateLimit-Reset": "1"}
-
-
-@dataclass
-class State:
-    """Everything the app knows: shared by the routes and by whoever runs the instance."""
-
-    dataset: Dataset
-    variant: Variant
-    auth: Auth
-    latency: float = 0.0
-    keep_requests: int | None = None
-    denied: set[str] = field(default_factory=set)
-    removed: set[str] = field(default_factory=set)
-    hooks: list[Callable[[Recorded], None]] = field(default_factory=list)
-    faults: FaultBook = field(default_factory=FaultBook)
-    wires: Wires = field(default_factory=dict)
-    """The open connections by client address, for faults that need them."""
-    lock: RLock = field(default_factory=RLock)
-    requests: deque[Recorded] = field(init=False)
-    served: Counter[str] = field(default_factory=Counter)
-
-    def __post_init__(self) -> None:
-        self.requests = deque(maxlen=self.keep_requests)
-        self.limiter = Limiter(self.variant.requests_per_second) if self.variant.requests_per_second else None
-        self.collections = {self.variant.path(collection): collection for collection in COLLECTIONS}
-
-    def record(self, method: str, path: str, query: str, headers: dict[str, str]) -> Recorded:
-        """Note a request."""
-        collection = self.collections.get(path)
-        parameters = dict(parse_qsl(query, keep_blank_values=True))
-        target = collection or (TOKENS if path == TOKEN_PATH else "other")
-        with self.lock:
-            self.served[target] += 1
-            entry = Recorded(method, path, parameters, headers, collection, self.served[target], time.monotonic())
-            self.requests.append(entry)
-        return entry
 
 
 def create_app(state: State) -> FastAPI:

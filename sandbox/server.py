@@ -13,12 +13,13 @@ from typing import Any
 
 import uvicorn
 
-from sandbox.app import Recorded, State, add_collection, create_app
+from sandbox.app import add_collection, create_app
 from sandbox.auth import Auth, credentials
 from sandbox.data import Json
 from sandbox.dataset import Dataset
-from sandbox.faults import Fault
+from sandbox.faultbook import Fault
 from sandbox.models import COLLECTIONS
+from sandbox.state import Recorded, State
 from sandbox.timestamps import parse
 from sandbox.variants import VARIANTS, Variant
 from sandbox.wire import protocol

@@ -10,21 +10,18 @@ import asyncio
 import socket
 import struct
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.responses import Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sandbox.auth import TOKEN_PATH
-from sandbox.faults import TOKENS, Call, kind
-
-if TYPE_CHECKING:
-    from sandbox.app import State
+from sandbox.faultbook import TOKENS, kind
+from sandbox.state import Call, State, Wires
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Wires = dict[Any, asyncio.Transport]
 
 _LONGEST = 600.0
 """Seconds after which a stall ends by itself."""

@@ -20,7 +20,7 @@ from typing import Any
 
 import yaml
 
-from sandbox.faults import FAULTS
+from sandbox import FAULTS
 from testing.fault_cases import CASES, COMPLETE
 
 ROOT = Path(__file__).resolve().parents[1]
