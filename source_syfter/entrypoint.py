@@ -9,16 +9,16 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, Optional, TextIO, TypeVar, cast
+from typing import Any, Optional, TextIO, TypeVar, cast
 
 import orjson
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.exception_handler import init_uncaught_exception_handler
 from airbyte_cdk.logger import PRINT_BUFFER, init_logger, is_platform_debug_log_enabled
 from airbyte_cdk.models import AirbyteMessage, AirbyteStateStats, ConnectorSpecification
+from airbyte_cdk.utils.memory_monitor import MemoryMonitor
 
-from source_syfter import config as user_config
-from source_syfter.diagnosis import config_error
+from source_syfter import problems, settings
 from source_syfter.secrecy import hide_secrets
 from source_syfter.source import SourceSyfter
 
@@ -35,7 +35,7 @@ def run_protocol(argv: list[str]) -> None:
     init_uncaught_exception_handler(init_logger("airbyte"))
     parsed = AirbyteEntrypoint.parse_args(argv)
     source = SourceSyfter(
-        config=user_config.from_file(Path(parsed.config)),
+        config=settings.from_file(Path(parsed.config)),
         catalog=_load(SourceSyfter.read_catalog, getattr(parsed, "catalog", None), "--catalog", "a configured catalog"),
         state=_load(SourceSyfter.read_state, getattr(parsed, "state", None), "--state", "a list of state messages"),
     )
@@ -81,18 +81,16 @@ class Entrypoint(AirbyteEntrypoint):
         config = self.source.raw_config
         hide_secrets(config)
         messages = self.source.read(self.logger, config, self.source.read_catalog(catalog_path))
-        try:
-            for block in self._blocks(messages):
-                _write(out, block)
-        finally:
-            for message in self._emit_queued_messages(self.source):
-                _write(out, _line(message))
+        for block in self._blocks(messages):
+            out.write(block)
+            out.flush()
 
     def _blocks(self, messages: Iterator[AirbyteMessage]) -> Iterator[bytes]:
         """Lines of JSON, in blocks; what stands before a message that is no record is written before it."""
         counts: dict[str, int] = defaultdict(int)
         lines: list[bytes] = []
         size, due = 0, time.monotonic() + _BLOCK_SECONDS
+        memory = MemoryMonitor()
         try:
             for message in messages:
                 record = message.record
@@ -109,7 +107,7 @@ class Entrypoint(AirbyteEntrypoint):
                 if size >= _BLOCK or time.monotonic() > due:
                     yield b"".join(lines)
                     lines, size, due = [], 0, time.monotonic() + _BLOCK_SECONDS
-                self._memory_monitor.check_memory_usage()
+                memory.check_memory_usage()
         finally:
             # Also when the read fails: what was read is delivered.
             yield b"".join(lines)
@@ -126,20 +124,13 @@ def _line(message: AirbyteMessage) -> bytes:
     return AirbyteEntrypoint.airbyte_message_to_string(message).encode() + b"\n"
 
 
-def _write(out: BinaryIO, block: bytes) -> None:
-    out.write(block)
-    out.flush()
-
-
 def _load(read: Callable[[str], T], path: Optional[str], option: str, what: str) -> Optional[T]:
     if path is None:
         return None
     try:
         return read(path)
     except OSError as error:
-        raise config_error(f"{option}: {path} cannot be read: {error.strerror}. Check the path. [unreadable-file]") from None
+        raise problems.UNREADABLE_FILE(option=option, path=path, reason=error.strerror) from None
     except Exception:
         # The serializers raise errors of many kinds, which may quote the file; it may hold secrets.
-        raise config_error(
-            f"{option}: {path} does not hold {what} as JSON. Check that it is the right file. [unreadable-file]"
-        ) from None
+        raise problems.WRONG_FILE(option=option, path=path, what=what) from None

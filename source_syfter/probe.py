@@ -9,26 +9,21 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Optional
 
-from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from airbyte_cdk.sources.declarative.models.declarative_component_schema import CustomAuthenticator, CustomErrorHandler
+from airbyte_cdk.sources.declarative.parsers.manifest_component_transformer import ManifestComponentTransformer
+from airbyte_cdk.sources.declarative.parsers.manifest_reference_resolver import ManifestReferenceResolver
+from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import ModelToComponentFactory
 
-from source_syfter import config as user_config
-from source_syfter.probing.address import find_address
-from source_syfter.probing.asking import BOUND, Answer, Client, StopError
-from source_syfter.probing.known import Known
-from source_syfter.probing.paging import find_paging
-from source_syfter.probing.records import find_id, find_records, find_since, find_timestamps
+from source_syfter import context
+from source_syfter.components.pages import place
+from source_syfter.conventions import address, changes, fields, paging, records, tailored
+from source_syfter.probing.client import BOUND, Answer, Client, Connection
+from source_syfter.probing.instance import Instance
 from source_syfter.probing.report import Collection, Report, failure, running_count, show
+from source_syfter.problems import ConnectorError
 from source_syfter.secrecy import hide_secrets, presentable
+from source_syfter.settings import Settings, as_typed, complete, from_file
 from source_syfter.spec import manifest
-
-# How a form, which drops empty texts, says "empty".
-_EMPTY = {
-    "path_prefix": "/",
-    "records_path": ".",
-    "api_key_prefix": "none",
-    "limit_parameter": "none",
-    "updated_since_parameter": "none",
-}
 
 
 def probe(config: Mapping[str, Any], on_request: Callable[[int, str], None] = lambda count, path: None) -> Report:
@@ -37,15 +32,19 @@ def probe(config: Mapping[str, Any], on_request: Callable[[int, str], None] = la
     `on_request` is told the number and the path of each request. Raises a config error for a configuration that is not valid.
     """
     hide_secrets(config)
-    clean = user_config.checked(config, manifest()["spec"]["connection_specification"])
-    known = Known(clean, Client(clean, on_request))
+    package = manifest()
+    settings = complete(config, package["spec"]["connection_specification"])
+    # The probe gives up early, as a check does.
+    settings[context.KEY] = context.Context(context.CHECK)
+    client = Client(settings, lambda chosen: _connection(package, chosen), on_request)
+    instance = Instance(settings, package, client)
     try:
-        _find_out(known)
-    except StopError as stop:
-        known.add("connection", "fault", str(stop))
-    _note_limits(known)
-    _suggest(known)
-    return known.report
+        _find_out(instance)
+    except ConnectorError as error:
+        instance.note("connection", "fault", error.text)
+    _note_limits(instance)
+    _suggest(instance)
+    return instance.report
 
 
 def main(args: Sequence[str]) -> int:
@@ -64,9 +63,9 @@ def main(args: Sequence[str]) -> int:
         return 1 if stop.code else 0
     try:
         with running_count(BOUND) as on_request:
-            report = probe(user_config.from_file(options.config), on_request)
-    except AirbyteTracedException as error:
-        failure(presentable(error.message or ""))
+            report = probe(from_file(options.config), on_request)
+    except ConnectorError as error:
+        failure(presentable(error.text))
         return 1
     if options.json:
         print(json.dumps(report.as_json(), indent=2))
@@ -75,62 +74,79 @@ def main(args: Sequence[str]) -> int:
     return report.exit_code
 
 
-def _find_out(known: Known) -> None:
-    find_address(known)
-    find_records(known)
-    if known.base:
-        find_id(known)
-        find_timestamps(known)
-        find_paging(known)
-        find_since(known)
-    _visit_collections(known)
+def _connection(package: Mapping[str, Any], settings: Settings) -> Connection:
+    """The connector's own authenticator and error handler under `settings`."""
+    resolved = ManifestReferenceResolver().preprocess_manifest({"definitions": tailored(package, settings)["definitions"]})
+    requester = ManifestComponentTransformer().propagate_types_and_parameters(
+        "", resolved["definitions"]["requester"], {"name": "probe", "collection": ""}
+    )
+    factory = ModelToComponentFactory()
+    return Connection(
+        factory.create_component(CustomAuthenticator, requester["authenticator"], settings),
+        factory.create_component(CustomErrorHandler, requester["error_handler"], settings),
+        (requester["connect_timeout_in_seconds"], requester["read_timeout_in_seconds"]),
+    )
 
 
-def _visit_collections(known: Known) -> None:
+def _find_out(instance: Instance) -> None:
+    """The order of questions: each needs what those before it found."""
+    address.probe(instance)
+    records.probe(instance)
+    if instance.sample:
+        fields.probe(instance)
+        paging.probe(instance)
+        changes.probe(instance)
+    _visit_collections(instance)
+
+
+def _visit_collections(instance: Instance) -> None:
     schemas = _schema_fields()
-    for name in known.paths:
-        known.report.collections[name] = _visit(known, known.first(name), schemas.get(name))
-    if not any(collection.status in ("readable", "empty") for collection in known.report.collections.values()):
-        known.add("collections", "fault", "not one of them can be read")
+    visited = instance.report.collections
+    for name in instance.paths:
+        visited[name] = _visit(instance, instance.first(name), schemas.get(name))
+    if not any(collection.status in ("readable", "empty") for collection in visited.values()):
+        instance.note("collections", "fault", "not one of them can be read")
 
 
-def _visit(known: Known, answer: Answer, schema: Optional[set[str]]) -> Collection:
-    records = known.records(answer)
-    if records is None:
+def _visit(instance: Instance, answer: Answer, schema: Optional[set[str]]) -> Collection:
+    found = instance.records(answer)
+    if found is None:
         if answer.status in (401, 403):
             return Collection("denied", f"{answer.status}: ask for the right to read it, or deselect the stream")
         if answer.status == 404:
             return Collection("missing", "404: deselect the stream; at another address it is an additional collection")
         if answer.status >= 500 or answer.status == 429:
             return Collection("failed", f"{answer.status}: the instance fails; try again later, or deselect the stream")
-        where = f'under "{known.now["records_path"]}"' if known.now["records_path"] else "as the body itself"
+        where = place(instance.conventions["records_path"])
         return Collection("failed", f"{answer.status}: no array of records {where}; deselect the stream")
-    if not records:
+    if not found:
         return Collection("empty")
     if schema is None:
         return Collection("readable")
-    fields = {"id" if name == known.now["id_field"] else name for record in records for name in record}
+    id_field = instance.conventions["id_field"]
+    names = {"id" if name == id_field else name for record in found for name in record}
     text = ""
-    if any(record.get(known.now["id_field"]) is None for record in records):
+    if any(record.get(id_field) is None for record in found):
         text = "a record has no key"
-    elif fields & schema <= {"id"}:
+    elif names & schema <= {"id"}:
         text = "its records have none of the schema's fields but the key; an object in them may"
-    return Collection("readable", text, sorted(name[:60] for name in fields - schema))
+    return Collection("readable", text, sorted(name[:60] for name in names - schema))
 
 
-def _note_limits(known: Known) -> None:
-    if known.client.limits:
-        text = f"the instance tells it in {', '.join(sorted(known.client.limits))}; the connector waits when it is asked to"
-        known.add("rate limit", "note", text)
+def _note_limits(instance: Instance) -> None:
+    if instance.client.limits:
+        headers = ", ".join(sorted(instance.client.limits))
+        text = f"the instance tells it in {headers}; the connector waits when it is asked to"
+        instance.note("rate limit", "note", text)
 
 
-def _suggest(known: Known) -> None:
-    known.report.requests = known.client.count
-    changed = {finding.setting.partition(".")[2] for finding in known.report.findings if finding.status == "differs"}
-    conventions = {name: known.now[name] for name in known.now if name in changed}
+def _suggest(instance: Instance) -> None:
+    report = instance.report
+    report.requests = instance.client.count
+    changed = {finding.setting.partition(".")[2] for finding in report.findings if finding.status == "differs"}
+    conventions = {name: as_typed(name, value) for name, value in instance.conventions.items() if name in changed}
     if conventions:
-        shown = {name: _EMPTY.get(name, value) if value == "" else value for name, value in conventions.items()}
-        known.report.suggested_config["conventions"] = shown
+        report.suggested_config["conventions"] = conventions
 
 
 def _schema_fields() -> dict[str, set[str]]:

@@ -16,7 +16,7 @@ _USAGE = """usage: source-syfter spec
        source-syfter bundle [--config FILE] [-o FILE]
 
 The first four are the Airbyte protocol (add --debug for detailed logs). `probe` finds out what differs on your instance and
-which setting mends it; `bundle` prints the connector as one manifest for the Connector Builder.
+which setting changes it; `bundle` prints the connector as one manifest for the Connector Builder.
 """
 
 
@@ -56,9 +56,10 @@ def _run_process(argv: list[str]) -> None:
     except OSError as unwritable:
         # The message goes to standard output, too: a disk may be full (test_a_full_disk_under_the_output_fails_the_read).
         with contextlib.suppress(OSError):
-            message = f"The output cannot be written: {unwritable.strerror}. Make room for it. [unwritable-output]"
+            from source_syfter.problems import UNWRITABLE_OUTPUT
+
             # Not `sys.stderr`: where the CDK's buffer could not be written, it still stands in its place.
-            print(message, file=sys.__stderr__, flush=True)
+            print(UNWRITABLE_OUTPUT(reason=unwritable.strerror), file=sys.__stderr__, flush=True)
     os._exit(status)
 
 

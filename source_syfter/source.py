@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Optional
 
@@ -24,23 +25,25 @@ from airbyte_cdk.sources.declarative.concurrent_declarative_source import Concur
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_syfter import config as user_config
-from source_syfter.conventions import tailored, without_cursor
-from source_syfter.cursors import Flow, QuickStream
-from source_syfter.diagnosis import config_error
-from source_syfter.notes import KEY, Notes
+from source_syfter import context as run_context
+from source_syfter import problems, timestamps
+from source_syfter.components.cursors import Backpressure, TunedStream
+from source_syfter.context import Context
+from source_syfter.conventions import tailored
+from source_syfter.problems import ConnectorError
 from source_syfter.secrecy import hide_secrets, presentable
-from source_syfter.spec import manifest
-from source_syfter.timestamps import now, parse, to_iso
+from source_syfter.settings import Settings, complete, unencrypted
+from source_syfter.spec import code_of, manifest
+from source_syfter.timestamps import parse, to_iso
 
-# What stands behind an error of one collection: the connection as a whole may still be good.
-_OF_ONE_COLLECTION = ("[collection-missing]", "[not-permitted]")
+# Errors of one collection: the connection as a whole may still be good.
+_MISSING, _NOT_PERMITTED = code_of("collection_missing"), code_of("not_permitted")
 
 
 class SourceSyfter(ConcurrentDeclarativeSource):
     """Syfter as an Airbyte source.
 
-    The CDK uses the config, catalog and state of the constructor only. A config that is not valid is kept as a problem, so
+    The CDK uses the config, catalog and state of the constructor only. A config that is not valid is kept as an error, so
     that `spec` works and `check` can say what it is.
     """
 
@@ -49,57 +52,59 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         catalog: Optional[ConfiguredAirbyteCatalog] = None,
         config: Optional[Mapping[str, Any]] = None,
         state: Optional[list[AirbyteStateMessage]] = None,
+        context: Optional[Context] = None,
         **kwargs: Any,
     ) -> None:
         definition = manifest()
-        self._problem: Optional[AirbyteTracedException] = None
+        self._error: Optional[ConnectorError] = None
         self.raw_config = config or {}
-        self._notes = Notes()
-        self._flow = Flow()
-        usable: dict[str, Any] = {}
+        self._context = context or Context()
+        self._backpressure = Backpressure()
+        self._settings: Settings = {}
         try:
-            spec = definition["spec"]["connection_specification"]
-            usable = {**user_config.checked(self.raw_config, spec), KEY: self._notes}
-            definition = tailored(definition, usable)
+            settings = complete(self.raw_config, definition["spec"]["connection_specification"])
             streams = catalog.streams if catalog else []
             in_full = {each.stream.name for each in streams if each.sync_mode is SyncMode.full_refresh}
-            if "start_date" not in usable:
-                definition = without_cursor(definition, in_full)
+            definition = tailored(definition, settings, in_full if settings["start_date"] is None else ())
             # The CDK would go on from the state of a stream that is synced in full, too.
             state = [each for each in state or [] if not each.stream or each.stream.stream_descriptor.name not in in_full]
             self._cursors = _cursor_fields(definition)
             self._previous = _previous(state, self._cursors)
-        except AirbyteTracedException as problem:
-            self._problem, usable, state = problem, {}, None
-        super().__init__(catalog=catalog, config=usable, state=state, source_config=definition, **kwargs)
+            self._settings = {**settings, run_context.KEY: self._context}
+        except ConnectorError as error:
+            self._error, state = error, None
+            # Its template needs settings.
+            definition.pop("concurrency_level")
+        super().__init__(catalog=catalog, config=self._settings, state=state, source_config=definition, **kwargs)
 
     def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
-        # Not the base's: it would write the notes of the read, which are no JSON, beside the config.
+        # Not the base's: it would write the context of the run, which is no JSON, beside the config.
         return config
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
         """Whether one collection can be read: the first that is neither missing nor refused."""
         hide_secrets(self.raw_config)
-        if self._problem:
-            return _failed(str(self._problem))
+        if self._error:
+            return _failed(self._error)
         self._warn_of_http(logger)
-        # A check gives up early: see `components.Backoff`.
-        source = SourceSyfter(config={**self.raw_config, "impatient": True})
-        refused: list[str] = []
-        for stream in source.streams({}):
-            availability = stream.check_availability()
-            if availability.is_available:
-                for reason in refused:
-                    logger.warning(presentable(reason))
+        refused: list[ConnectorError] = []
+        for stream in SourceSyfter(config=self.raw_config, context=Context(run_context.CHECK)).streams({}):
+            try:
+                _read_one(stream)
+            except ConnectorError as error:
+                if error.code not in (_MISSING, _NOT_PERMITTED):
+                    return _failed(error)
+                refused.append(error)
+            except AirbyteTracedException as error:
+                return _failed(error)
+            else:
+                for each in refused:
+                    logger.warning(presentable(each.text))
                 return AirbyteConnectionStatus(status=Status.SUCCEEDED)
-            reason = availability.reason or ""
-            if not any(mark in reason for mark in _OF_ONE_COLLECTION):
-                return _failed(reason)
-            refused.append(reason)
-        return _failed(_nothing_readable(refused, source.address))
+        return self._nothing_readable(refused)
 
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
-        self._raise_problem()
+        self._raise_error()
         return super().discover(logger, config)
 
     def read(
@@ -114,10 +119,10 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         The state that is written never passes the moment at which the read of its stream began, by this machine's clock and by
         the server's: the order is by id, so a record that was passed may change while later ones are read.
         """
-        self._raise_problem()
+        self._raise_error()
         hide_secrets(self.raw_config)
         self._warn_of_http(logger)
-        began = now()
+        began = timestamps.now()
         for name, value in self._previous.items():
             if value > began:
                 logger.warning(
@@ -127,35 +132,40 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         failures: dict[str, FailureType] = {}
         unknown = [each.stream.name for each in catalog.streams if each.stream.name not in self._cursors]
         try:
-            for message in super().read(logger, self._config, catalog, state):
+            for message in super().read(logger, self._settings, catalog, state):
                 if message.type is Type.RECORD:
-                    self._flow.written += 1
+                    self._backpressure.written += 1
                 elif message.type is Type.STATE:
                     self._hold_back(message, began)
                 elif message.type is Type.TRACE and message.trace and message.trace.error:
                     self._clean(message.trace.error, failures)
                 yield message
         except AirbyteTracedException as error:
-            if error.internal_message != "Concurrent read failure":
+            # The CDK's own summary of the streams that failed says less than the one below.
+            if isinstance(error, ConnectorError) or not failures:
                 raise
         if failures or unknown:
             raise _summary(failures, unknown)
 
     def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
-        return [QuickStream(stream, self._flow) for stream in super().streams(config)]
+        return [TunedStream(stream, self._backpressure) for stream in super().streams(config)]
 
-    @property
-    def address(self) -> str:
-        """Host and path prefix of the instance."""
-        url = self._source_config["definitions"]["requester"]["url"]
-        return str(url.replace("{{ config['host'] }}", self._config["host"]).split("/{{")[0])
+    def _raise_error(self) -> None:
+        if self._error:
+            raise self._error
 
-    def _raise_problem(self) -> None:
-        if self._problem:
-            raise self._problem
+    def _nothing_readable(self, refused: list[ConnectorError]) -> AirbyteConnectionStatus:
+        prefix = self._settings["conventions"]["path_prefix"]
+        facts = {"address": "/".join(filter(None, [self._settings["host"], prefix])), "count": len(refused)}
+        codes = {error.code for error in refused}
+        if codes == {_MISSING}:
+            return _failed(problems.WRONG_PREFIX(**facts))
+        if codes == {_NOT_PERMITTED}:
+            return _failed(problems.NOTHING_PERMITTED(**facts))
+        return _failed(*refused)
 
     def _warn_of_http(self, logger: logging.Logger) -> None:
-        address = user_config.unencrypted(self._config)
+        address = unencrypted(self._settings)
         if address:
             logger.warning(f"{address} is reached without encryption: credentials and data can be read on the way.")
 
@@ -168,7 +178,7 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         name = stream.stream_descriptor.name
         value = parse(getattr(stream.stream_state, cursor_field, None))
         # Without the server's clock, a clock that is behind this one would let the state pass what changed during the read.
-        server = self._notes.server_clock.get(name)
+        server = self._context.server_clock.get(name)
         previous = self._previous.get(name)
         bound = began
         if server is not None:
@@ -185,23 +195,15 @@ class SourceSyfter(ConcurrentDeclarativeSource):
             failures[error.stream_descriptor.name] = error.failure_type or FailureType.system_error
 
 
-def _failed(message: str) -> AirbyteConnectionStatus:
-    return AirbyteConnectionStatus(status=Status.FAILED, message=presentable(message))
+def _read_one(stream: AbstractStream) -> None:
+    """Reads the first record of `stream`, if it has one. Raises what a sync would say."""
+    for partition in stream.generate_partitions():
+        next(iter(partition.read()), None)
+        return
 
 
-def _nothing_readable(reasons: list[str], address: str) -> str:
-    if all("[collection-missing]" in reason for reason in reasons):
-        return (
-            f"{address} has none of the collections: all {len(reasons)} answer 404, so the path prefix or the host is wrong. Set "
-            'the path prefix under "API conventions" (conventions.path_prefix) to what stands between host and collection. '
-            "[wrong-prefix]"
-        )
-    if all("[not-permitted]" in reason for reason in reasons):
-        return (
-            f"The credentials are good, but may not read any of the {len(reasons)} collections of {address} (403). Ask an "
-            "administrator of the instance for the right to read them. [not-permitted]"
-        )
-    return " ".join(reasons)
+def _failed(*errors: AirbyteTracedException) -> AirbyteConnectionStatus:
+    return AirbyteConnectionStatus(status=Status.FAILED, message=presentable(" ".join(map(str, errors))))
 
 
 def _cursor_fields(definition: Mapping[str, Any]) -> dict[str, Optional[str]]:
@@ -232,24 +234,19 @@ def _previous(state: list[AirbyteStateMessage], cursors: Mapping[str, Optional[s
             continue
         moment = parse(value)
         if moment is None:
-            raise config_error(
-                f"{name}: the saved state cannot be read: {cursor_field} is not a moment. Clear the data of this stream in the "
-                "connection, so that it is read from the start. [unreadable-state]"
-            )
+            raise problems.UNREADABLE_STATE(stream=name, cursor_field=cursor_field)
         stream.stream_state = AirbyteStateBlob({cursor_field: to_iso(moment)})
         values[name] = moment
     return values
 
 
-def _summary(failures: Mapping[str, FailureType], unknown: list[str]) -> AirbyteTracedException:
+def _summary(failures: Mapping[str, FailureType], unknown: list[str]) -> ConnectorError:
     """The error that ends a read in which streams failed; each has said why before."""
-    parts = []
-    if failures:
-        parts.append(f"These streams did not sync completely, each for the reason given above: {', '.join(sorted(failures))}.")
-    if unknown:
-        parts.append(f"These streams do not exist (any more): {', '.join(unknown)}. Refresh the source schema of the connection.")
+    if not failures:
+        return problems.UNKNOWN_STREAMS(streams=", ".join(unknown))
     kinds = set(failures.values())
     kind = FailureType.transient_error if kinds == {FailureType.transient_error} and not unknown else FailureType.config_error
     if FailureType.system_error in kinds:
         kind = FailureType.system_error
-    return AirbyteTracedException(message=" ".join(parts), internal_message=" ".join(parts), failure_type=kind)
+    also = problems.UNKNOWN_STREAMS.text(streams=", ".join(unknown)) if unknown else ""
+    return replace(problems.STREAMS_FAILED, kind=kind)(also, streams=", ".join(sorted(failures)))

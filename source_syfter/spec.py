@@ -18,6 +18,12 @@ def manifest() -> dict[str, Any]:
     return loaded
 
 
+def code_of(response_filter: str) -> str:
+    """The code of the errors that a named filter of the manifest makes; `response_filter`: its name, or a reference to it."""
+    name = response_filter.rpartition("/")[2]
+    return name.partition("__")[0].replace("_", "-")
+
+
 def print_spec() -> None:
     """Prints the SPEC message, as the CDK makes it from the manifest (test_spec_is_what_the_cdk_says)."""
     spec = manifest()["spec"]

@@ -9,6 +9,13 @@ from types import SimpleNamespace
 
 import pytest
 
+# The modules that wait: what stands in for `time` has to stand in each.
+WAITING = (
+    "airbyte_cdk.sources.streams.http.rate_limiting",
+    "source_syfter.components.authenticators",
+    "source_syfter.components.http",
+)
+
 
 class Clock:
     """Stands in for the `time` module where the connector and the CDK wait: a wait is noted and over at once."""
@@ -68,12 +75,11 @@ class SharedClock(Clock):
 
 def wind_up(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Clock:
     """Puts `clock` where the connector and the CDK look for the time."""
-    for module in ("airbyte_cdk.sources.streams.http.rate_limiting", "backoff._sync", "source_syfter.transport"):
+    for module in (*WAITING, "backoff._sync"):
         monkeypatch.setattr(f"{module}.time", clock)
     # The CDK gives up after a time as well as after a number of tries.
     monkeypatch.setattr(
         "backoff._sync.datetime", SimpleNamespace(datetime=SimpleNamespace(now=clock.local_now), timedelta=timedelta)
     )
-    for module in ("source_syfter.components", "source_syfter.source"):
-        monkeypatch.setattr(f"{module}.now", clock.now)
+    monkeypatch.setattr("source_syfter.timestamps.now", clock.now)
     return clock

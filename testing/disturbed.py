@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -18,7 +19,8 @@ import pytest
 from airbyte_cdk.sources.declarative import concurrent_declarative_source as cdk
 
 from sandbox import COLLECTIONS, Sandbox, canonical
-from source_syfter import source, spec
+from source_syfter import context, source, spec
+from testing.clocks import WAITING
 from testing.reading import WANTED, Json, Outcome, read
 
 STREAMS = list(COLLECTIONS)
@@ -60,12 +62,12 @@ def in_haste(answer_seconds: float = ANSWER_SECONDS) -> Iterator[Hasty]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(source, "manifest", manifest)
         patch.setattr(cdk, "get_declarative_component_schema", lambda: schema)
-        for module in ("airbyte_cdk.sources.streams.http.rate_limiting", "backoff._sync", "source_syfter.transport"):
+        for module in (*WAITING, "backoff._sync"):
             patch.setattr(f"{module}.time", hasty)
-        patch.setattr("source_syfter.transport.LARGEST_BODY", LARGEST_BODY)
-        patch.setattr("source_syfter.transport.LONGEST_BODY_SECONDS", BODY_SECONDS)
-        patch.setattr("source_syfter.transport.LONGEST_BODY_SECONDS_OF_A_CHECK", BODY_SECONDS)
-        patch.setattr("source_syfter.transport.TOKEN_TIMEOUT", (answer_seconds, answer_seconds))
+        patch.setattr("source_syfter.components.http.LARGEST_BODY", LARGEST_BODY)
+        for patience in ("READ", "CHECK"):
+            patch.setattr(context, patience, replace(getattr(context, patience), longest_body=BODY_SECONDS))
+        patch.setattr("source_syfter.components.authenticators.TOKEN_TIMEOUT", (answer_seconds, answer_seconds))
         yield hasty
 
 

@@ -3,24 +3,26 @@
     python tools/docs.py            rewrites what stands between the markers
     python tools/docs.py --check    only says whether that is needed; status 1 if it is
 
-Nothing is imported from the connector: the manifest, the schema files and the texts in the source are the truth, and reading
-them takes no second. How faults end is what the fault matrix enforces.
+The manifest, the schema files and `source_syfter/problems.py` are the truth. How faults end is what the fault matrix enforces.
 """
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
-import yaml
+import jinja2
 
 from sandbox import FAULTS
+from source_syfter import problems
+from source_syfter.spec import code_of
+from source_syfter.spec import manifest as load_manifest
 from testing.fault_cases import CASES, COMPLETE
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,12 +30,11 @@ PACKAGE = ROOT / "source_syfter"
 DOCS = ROOT / "docs"
 # <!-- generated: name --> ... <!-- end -->
 BLOCK = re.compile(r"(<!-- generated: ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-CODE = re.compile(r"\[([a-z]+(?:-[a-z]+)*)\]\s*$")
 
 
 def main(arguments: list[str]) -> int:
     """Rewrites the documents, or checks them."""
-    manifest = yaml.safe_load((PACKAGE / "manifest.yaml").read_text(encoding="utf-8"))
+    manifest = load_manifest()
     tables = {
         "streams": streams(manifest),
         "fields": fields(manifest),
@@ -97,8 +98,11 @@ def fields(manifest: dict[str, Any]) -> str:
     for stream in manifest["streams"]:
         name = stream["$parameters"]["name"]
         found = schema(name)
-        rows = [[f"`{key}`", type_of(value), value.get("description", "")] for key, value in properties(found)]
-        parts.append(f"### {name}\n\n{found['description']}\n\n{table(['Field', 'Type', 'What it is'], rows)}\n")
+        rows = [
+            [f"`{key}`", type_of(value), value.get("description", ""), value.get("x-evidence", "")]
+            for key, value in properties(found)
+        ]
+        parts.append(f"### {name}\n\n{found['description']}\n\n{table(['Field', 'Type', 'What it is', 'Known as'], rows)}\n")
     return "\n".join(parts)
 
 
@@ -145,9 +149,7 @@ def settings(spec: dict[str, Any]) -> str:
     return table(["Key", "Title in the form", "Meaning", "Default"], rows)
 
 
-# A message is one sentence on the cause, then what to do.
-SENTENCE = re.compile(r"\.\s+(?=[A-Z])")
-KINDS = {"config_error": "yours to mend", "transient_error": "passes by itself, or is the instance's to mend"}
+KINDS = {"config_error": "yours to change", "transient_error": "passes by itself, or is the instance's to change"}
 
 
 @dataclass(frozen=True)
@@ -160,31 +162,29 @@ class Message:
     cause: str
     remedy: str
 
-    @classmethod
-    def of(cls, text: str, kind: str, statuses: str = "") -> Message:
-        """The message `text`, as the source has it, with its code at the end."""
-        parts = SENTENCE.split(CODE.sub("", text).strip(), maxsplit=1)
-        cause, remedy = parts if len(parts) == 2 else (parts[0], "")
-        return cls(code_of(text) or "", kind or "config_error", statuses, cause.rstrip("."), remedy)
-
 
 def messages(manifest: dict[str, Any]) -> list[Message]:
-    """All errors: of the filters in the manifest, and those that the Python files raise. Sorted by code."""
-    found = []
-    for definition in manifest["definitions"].values():
-        if isinstance(definition, dict) and definition.get("type") == "HttpResponseFilter" and "error_message" in definition:
-            passes = definition["action"] in ("RETRY", "RATE_LIMITED")
-            codes = definition["http_codes"]
-            found.append(
-                Message.of(
-                    re.sub(r"\{\{.*?\}\}", "…", " ".join(definition["error_message"].split())),
-                    "transient_error" if passes else definition.get("failure_type", "config_error"),
-                    f"{min(codes)} to {max(codes)}" if len(codes) > 8 else ", ".join(map(str, codes)),
-                )
-            )
-    for file in sorted(PACKAGE.glob("*.py")):
-        found += [Message.of(text, kind) for text, kind in texts(ast.parse(file.read_text(encoding="utf-8")))]
-    return sorted(dict.fromkeys(found), key=lambda message: (message.code, not message.statuses))
+    """All errors: those of the filters in the manifest, and those of `problems.py`. Sorted by code."""
+    found = [_of_filter(name, definition) for name, definition in manifest["definitions"].items() if "http_codes" in definition]
+    found += [Message(each.code, each.kind.value, "", _shown(each.cause), _shown(each.remedy)) for each in problems.ALL]
+    return sorted(found, key=lambda message: (message.code, not message.statuses))
+
+
+def _of_filter(name: str, definition: dict[str, Any]) -> Message:
+    codes = definition["http_codes"]
+    cause = jinja2.Template(definition["error_message"]).render(parameters={"name": "…", "remedy": ""})
+    return Message(
+        code_of(name),
+        definition.get("failure_type", "transient_error"),
+        f"{min(codes)} to {max(codes)}" if len(codes) > 8 else ", ".join(map(str, codes)),
+        cause.strip().rstrip("."),
+        definition["$parameters"]["remedy"],
+    )
+
+
+def _shown(template: str) -> str:
+    """The text of an error with an ellipsis for each fact."""
+    return "".join(text + ("" if fact is None else "…") for text, fact, _, _ in Formatter().parse(template))
 
 
 def errors(manifest: dict[str, Any]) -> str:
@@ -207,47 +207,6 @@ def faults() -> str:
         summary = FAULTS[case.fault or name].summary + "".join(f", {key}={value}" for key, value in case.options.items())
         rows.append([f"`{name}`", summary, shown(case.once), shown(case.ever)])
     return table(["Fault", "What the instance does", "One request struck", "Every request struck"], rows)
-
-
-def code_of(text: str) -> str | None:
-    """The code at the end of a message."""
-    found = CODE.search(text)
-    return found[1] if found else None
-
-
-def texts(module: ast.Module) -> Iterator[tuple[str, str]]:
-    """Every string of a module that ends in an error code, with the kind of failure that is named beside it, if any."""
-    constants = {
-        target.id: node.value.value
-        for node in module.body
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
-
-    def render(node: ast.expr) -> str:
-        if isinstance(node, ast.Constant):
-            return str(node.value)
-        if isinstance(node, ast.JoinedStr):
-            return "".join(render(part) for part in node.values)
-        if isinstance(node, ast.FormattedValue):
-            return constants.get(node.value.id, "…") if isinstance(node.value, ast.Name) else "…"
-        return "…"
-
-    def visit(node: ast.AST, kind: str) -> Iterator[tuple[str, str]]:
-        if isinstance(node, (ast.Call, ast.Tuple, ast.FunctionDef)):  # the innermost that names one kind decides
-            named = [part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute) and part.attr in KINDS]
-            called = node.func.id if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ""
-            kind = called if called in KINDS else named[0] if len(set(named)) == 1 else kind
-        if isinstance(node, (ast.Constant, ast.JoinedStr)):
-            text = re.sub(r"\{\{.*?\}\}|\{[a-z_]*\}", "…", render(node))
-            if code_of(text) and len(text.split()) > 3:  # a code alone is looked for, not said
-                yield text, kind
-            return
-        for child in ast.iter_child_nodes(node):
-            yield from visit(child, kind)
-
-    yield from visit(module, "")
 
 
 if __name__ == "__main__":

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+import re
+from copy import deepcopy
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 
 from source_syfter.conventions import tailored
+from source_syfter.settings import complete
 from source_syfter.source import manifest
 from testing.instance import HOST, KEY, Answer, Asked, Instance, config, moment, some
 from testing.reading import STREAMS, Json, read
@@ -54,6 +59,29 @@ def test_api_key_header_and_prefix(instance: Instance, conventions: Json, header
 
     assert headers[header] == value
     assert header == "Authorization" or "Authorization" not in headers
+
+
+@pytest.mark.parametrize("key", [KEY, "1e5", "00", "None", "'quoted'", '"quoted"', "{{ 1 }}", "a&b=c d+e"])
+def test_api_key_parameter(instance: Instance, key: str) -> None:
+    """The key stands in each address, in no header, and in no log."""
+    conventions = {"api_key_parameter": "api_key", "api_key_header": "X-API-Key"}
+    given = config(page_size=2, conventions=conventions, credentials={"auth_type": "api_key", "api_key": key})
+
+    outcome = read(given, "articles", log_level=logging.DEBUG)
+
+    assert [query["api_key"] for query in instance.queries("articles")] == [key, key, key]
+    assert not {"Authorization", "X-API-Key"} & {name for asked in instance.asked for name in asked.headers}
+    assert outcome.ids("articles") == [1, 2, 3]
+    assert key in ("00", "None") or not {key, quote(key), quote_plus(key)} & set(re.split(r"[=&?\s]", outcome.log))
+
+
+def test_other_schemes_put_nothing_into_the_address(instance: Instance) -> None:
+    scheme = {"auth_type": "bearer", "access_token": "t"}
+
+    asked = asked_with(instance, {"api_key_parameter": "api_key"}, credentials=scheme)
+
+    assert "api_key" not in asked.query
+    assert asked.headers["Authorization"] == "Bearer t"
 
 
 @pytest.mark.parametrize(
@@ -296,7 +324,8 @@ def test_conventions_apply_to_additional_collections(instance: Instance) -> None
     outcome = read(given, "links")
 
     assert [row["key"] for row in outcome.records["links"]] == [1, 2]
-    assert instance.asked[0].url == f"{HOST}/v1/crm/links?limit=100&page=1"
+    assert instance.asked[0].url.startswith(f"{HOST}/v1/crm/links?")
+    assert instance.asked[0].query == {"limit": "100", "page": "1"}
 
 
 def test_a_repeated_page_of_an_additional_collection_is_found_by_its_own_key(instance: Instance) -> None:
@@ -308,12 +337,13 @@ def test_a_repeated_page_of_an_additional_collection_is_found_by_its_own_key(ins
 # --- as a function ------------------------------------------------------------------------------------------------------------
 
 
+def whole(**overrides: Any) -> Json:
+    return complete(config(**overrides), manifest()["spec"]["connection_specification"])
+
+
 def test_tailoring_changes_neither_argument() -> None:
-    before, given = (
-        manifest(),
-        config(conventions={"paging": "page", "id_field": "_id", "records_path": "x"}, additional_collections=[LINKS]),
-    )
-    kept = {**given, "conventions": dict(given["conventions"])}
+    given = whole(conventions={"paging": "page", "id_field": "_id", "records_path": "x"}, additional_collections=[LINKS])
+    before, kept = manifest(), deepcopy(given)
 
     tailored(before, given)
 
@@ -321,11 +351,8 @@ def test_tailoring_changes_neither_argument() -> None:
     assert given == kept
 
 
-def test_without_overrides_the_manifest_stays_as_it_is_but_for_the_budget() -> None:
-    whole = manifest()
-    result = tailored(whole, config())
-    result["definitions"]["offset_paginator"]["pagination_strategy"].pop("since_parameter", None)
-    retriever = result["definitions"]["base_stream"]["retriever"]
-    retriever["paginator"] = "#/definitions/offset_paginator"
+def test_without_overrides_the_manifest_stays_as_it_is_but_for_the_budget_and_the_codes() -> None:
+    package, result = manifest(), tailored(manifest(), whole())
+    del package["api_budget"], result["definitions"]["error_handler"]["codes"]
 
-    assert result == {key: value for key, value in whole.items() if key != "api_budget"}
+    assert result == package

@@ -17,7 +17,7 @@ from airbyte_cdk.sources.types import Record, StreamSlice
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from source_syfter.cursors import Flow, NewestRecord, Paced
+from source_syfter.components.cursors import Backpressure, BackpressureCursor, NewestRecordCursor
 from source_syfter.spec import manifest
 from source_syfter.timestamps import parse, to_iso
 
@@ -86,19 +86,19 @@ def states(cursor: Cursor, observed: list[tuple[int, Any]]) -> list[dict[str, An
 @settings(deadline=None)
 @given(observed=st.lists(st.tuples(st.integers(0, 1), VALUES), max_size=12))
 def test_the_newest_record_makes_the_state(observed: list[tuple[int, Any]]) -> None:
-    assert states(NewestRecord(stock(), "updated_at"), observed) == states(stock(), observed)
+    assert states(NewestRecordCursor(stock(), "updated_at"), observed) == states(stock(), observed)
 
 
 def test_a_reader_waits_until_what_it_read_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    flow = Flow()
-    cursor = Paced(NewestRecord(stock(), "updated_at"), "articles", flow)
+    backpressure = Backpressure()
+    cursor = BackpressureCursor(NewestRecordCursor(stock(), "updated_at"), "articles", backpressure)
     slept = []
 
     def write(seconds: float) -> None:
         slept.append(seconds)
-        flow.written += 500
+        backpressure.written += 500
 
-    monkeypatch.setattr("source_syfter.cursors.sleep", write)
+    monkeypatch.setattr("source_syfter.components.cursors.sleep", write)
     record = Record(data={"updated_at": "2021-01-01T00:00:00.000Z"}, stream_name="articles", associated_slice=SLICES[0])
     for _ in range(2000):
         cursor.observe(record)
@@ -107,15 +107,15 @@ def test_a_reader_waits_until_what_it_read_is_written(monkeypatch: pytest.Monkey
     for _ in range(64):
         cursor.observe(record)
     assert len(slept) == 3
-    assert flow.read["articles"] - flow.written <= 1000
+    assert backpressure.read["articles"] - backpressure.written <= 1000
 
 
 def test_a_reader_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    flow = Flow(read={"articles": 5000})
+    backpressure = Backpressure(read={"articles": 5000})
     seconds = iter(range(0, 10_000, 10))
-    monkeypatch.setattr("source_syfter.cursors.monotonic", lambda: next(seconds))
-    monkeypatch.setattr("source_syfter.cursors.sleep", lambda seconds: None)
+    monkeypatch.setattr("source_syfter.components.cursors.monotonic", lambda: next(seconds))
+    monkeypatch.setattr("source_syfter.components.cursors.sleep", lambda seconds: None)
 
-    flow.wait()
+    backpressure.wait()
 
     assert 60 <= next(seconds) < 100

@@ -74,6 +74,7 @@ def test_the_other_streams_complete_where_one_is_closed(instance: Instance, clos
     assert [stream for stream in STREAMS if not outcome.completed(stream)] == [closed]
     assert all(outcome.ids(stream) == [1, 2, 3] for stream in STREAMS if stream != closed)
     assert closed in outcome.failure.message
+    assert outcome.failure.code == "streams-failed"
 
 
 # --- statuses -----------------------------------------------------------------------------------------------------------
@@ -327,11 +328,12 @@ def test_a_stream_that_does_not_exist_is_named(instance: Instance) -> None:
 
     assert outcome.completed("articles")
     assert "recommendations" in outcome.failure.message
+    assert outcome.failure.code == "unknown-streams"
     assert outcome.failure.failure_type.value == CONFIG_ERROR
 
 
 def test_bodies_are_bounded(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("source_syfter.transport.LARGEST_BODY", 1 << 20)
+    monkeypatch.setattr("source_syfter.components.http.LARGEST_BODY", 1 << 20)
     instance.always_answers("articles", Answer({"data": [{"id": 1, "body": "x" * (1 << 20)}]}))
 
     outcome = read(config(), "articles")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from source_syfter import source
+from source_syfter import timestamps
 from source_syfter.timestamps import to_iso
 from testing.clocks import Clock
 from testing.instance import Answer, Asked, Instance, config, moment, some
@@ -30,7 +30,7 @@ def state(value: Any, stream: str = "articles") -> dict[str, dict[str, Any]]:
 @pytest.fixture
 def at_noon(monkeypatch: pytest.MonkeyPatch) -> None:
     """The read begins at `BEGAN`, by this machine's clock."""
-    monkeypatch.setattr(source, "now", lambda: BEGAN)
+    monkeypatch.setattr(timestamps, "now", lambda: BEGAN)
 
 
 def dated(*moments: Any) -> list[dict[str, Any]]:

@@ -60,7 +60,8 @@ def test_references_lead_somewhere() -> None:
 
 
 def test_definitions_are_used_or_put_in_by_the_conventions() -> None:
-    text = (PACKAGE / "manifest.yaml").read_text() + (PACKAGE / "conventions.py").read_text()
+    files = [PACKAGE / "manifest.yaml", *(PACKAGE / "conventions").glob("*.py")]
+    text = "\n".join(file.read_text() for file in files)
     unused = [
         name for name in MANIFEST["definitions"] if len(re.findall(rf"\b{name}\b", text)) < 2 and not name.endswith("_paginator")
     ]
@@ -80,13 +81,14 @@ def test_requests_have_time_limits_and_keepalive() -> None:
     assert requester["use_tcp_keepalive"] is True
 
 
-def test_every_error_filter_names_the_stream_and_ends_with_a_mark() -> None:
+def test_every_error_filter_names_the_stream_and_the_remedy() -> None:
     filters = {name: part for name, part in MANIFEST["definitions"].items() if part.get("type") == "HttpResponseFilter"}
 
-    assert len(filters) == 8
+    assert len(filters) == 7
     for name, part in filters.items():
         assert part["error_message"].startswith("{{ parameters['name'] }}: "), name
-        assert re.search(r"\[[a-z-]+\]$", part["error_message"].strip()), name
+        assert part["error_message"].strip().endswith(". {{ parameters['remedy'] }}"), name
+        assert part["$parameters"]["remedy"].endswith("."), name
         assert part.get("failure_type") == ("config_error" if part["action"] in ("FAIL", "REFRESH_TOKEN_THEN_RETRY") else None), (
             name
         )

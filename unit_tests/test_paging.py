@@ -183,7 +183,7 @@ def test_an_empty_page_with_a_token_does_not_end_a_list_by_cursor(instance: Inst
 
 
 def test_tokens_that_lead_to_empty_pages_for_ever_end_the_stream(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("source_syfter.components._EMPTY_PAGES", 20)
+    monkeypatch.setattr("source_syfter.components.paginators._EMPTY_PAGES", 20)
     instance.always_answers(
         "articles", lambda asked: Answer({"data": [], **({"next_cursor": f"t{asked.number}"} if asked.number < 50 else {})})
     )

@@ -14,8 +14,8 @@ import requests
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_syfter.probe import main, probe
-from source_syfter.probing import asking, bodies
-from source_syfter.probing.asking import BOUND
+from source_syfter.probing import bodies, client
+from source_syfter.probing.client import BOUND
 from source_syfter.probing.report import Report
 from testing.clocks import Clock
 from testing.instance import HOST, KEY, Answer, Asked, Instance, config, moment, oauth, some
@@ -28,7 +28,7 @@ SECRET_VALUE = "a-value-of-a-record"
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Waits take no time and are noted."""
     clock = Clock()
-    monkeypatch.setattr(asking, "time", clock)
+    monkeypatch.setattr(client, "time", clock)
     return clock.waits
 
 
@@ -104,13 +104,14 @@ def test_requests_are_counted_aloud_and_bounded(instance: Instance) -> None:
 
 
 def test_the_bound_ends_the_probe_with_what_it_has(monkeypatch: pytest.MonkeyPatch, instance: Instance) -> None:
-    monkeypatch.setattr(asking, "BOUND", 5)
+    monkeypatch.setattr(client, "BOUND", 5)
 
     report = probe(config())
 
     assert len(instance.asked) == 5
     assert report.exit_code == 1
     assert "stopped after 5 requests" in report.findings[-1].text
+    assert report.findings[-1].text.endswith("[probe-ended]")
     assert status(report, "records") == "matches"
 
 
@@ -130,11 +131,11 @@ def test_neither_secrets_nor_values_are_told(instance: Instance) -> None:
 @pytest.mark.parametrize("kind", ["wrong", "moved", "silent", "reset", "failing"])
 def test_an_instance_that_cannot_be_asked(instance: Instance, kind: str) -> None:
     reactions: dict[str, tuple[Any, str]] = {
-        "wrong": (Answer({"message": f"no: {KEY}"}, 401), "refuses the credentials"),
+        "wrong": (Answer({"message": f"no: {KEY}"}, 401), "[wrong-credentials]"),
         "moved": (Answer("", 302, {"Location": "https://sign-in.test/"}), "[redirected]"),
         "silent": (requests.ReadTimeout("x"), "[no-answer]"),
         "reset": (requests.ConnectionError("x"), "[connection-lost]"),
-        "failing": (Answer("", 503), "status 503"),
+        "failing": (Answer("", 503), "[server-error]"),
     }
     instance.always_answers(None, reactions[kind][0])
 
@@ -170,12 +171,12 @@ def test_long_waits_are_not_waited_for(instance: Instance, waits: list[float]) -
     report = probe(config())
 
     assert sum(waits) <= 1
-    assert "429" in text(report, "connection")
+    assert "[rate-limited]" in text(report, "connection")
 
 
 def test_a_slow_instance_ends_the_probe(instance: Instance) -> None:
     def slowly(asked: Asked) -> None:
-        asking.time.sleep(40)
+        client.time.sleep(40)
 
     instance.always_answers(None, slowly)
 

@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 import requests
 
-from source_syfter.diagnosis import config_error
+from source_syfter import problems
 from source_syfter.secrecy import forms, hide_secrets, presentable
 from testing.clocks import Clock
 from testing.instance import Answer, Asked, Instance, config, oauth
@@ -103,11 +103,11 @@ def test_a_secret_that_every_message_holds_leaves_it_whole(secret: str, capsys: 
     """It would be masked in the keys of the protocol as well."""
     hide_secrets({"credentials": {"auth_type": "basic", "username": "u", "password": secret}})
 
-    config_error("Page size is out of range. [invalid-config]").emit_message()
+    problems.OUT_OF_RANGE(field="Page size", range="1 to 1000").emit_message()
 
     error = json.loads(capsys.readouterr().out)["trace"]["error"]
     assert error["failure_type"] == "config_error"
-    assert error["message"] == "Page size is out of range. [invalid-config]"
+    assert error["message"] == "Page size is out of range. Enter 1 to 1000. [invalid-config]"
 
 
 def test_a_message_keeps_its_words() -> None:

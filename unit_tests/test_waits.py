@@ -14,13 +14,16 @@ import pytest
 import requests
 import urllib3.exceptions as urllib3_errors
 from airbyte_cdk.sources.declarative.auth.declarative_authenticator import NoAuth
+from airbyte_cdk.sources.declarative.requesters.error_handlers.http_response_filter import HttpResponseFilter
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 from urllib3 import HTTPResponse
 
-from source_syfter import components
-from source_syfter.components import Backoff, ErrorHandler
+from source_syfter import context
+from source_syfter.components.authenticators import SameOriginAuthenticator
+from source_syfter.components.errors import Backoff, ErrorHandler
+from source_syfter.components.http import BoundedBody
+from source_syfter.context import Context, Patience
 from source_syfter.timestamps import now
-from source_syfter.transport import BoundedBody, Guarded
 from testing.clocks import Clock, SharedClock
 from testing.instance import Answer, Instance, config, oauth, some
 from testing.reading import STREAMS, check, read
@@ -38,7 +41,11 @@ def wait(status: int = 429, attempt: int = 1, **headers: Any) -> float:
     response = requests.Response()
     response.status_code = status
     response.headers.update({name.replace("_", "-"): str(value) for name, value in headers.items()})
-    ErrorHandler(config={}, parameters=PARAMETERS).interpret_response(response)
+    limited = HttpResponseFilter(
+        config={}, parameters=PARAMETERS, http_codes={429}, action="RATE_LIMITED", error_message="limited"
+    )
+    handler = ErrorHandler(config={}, parameters=PARAMETERS, response_filters=[limited], codes=["rate-limited"])
+    handler.interpret_response(response)
     return Backoff(config={}, parameters=PARAMETERS).backoff_time(response, attempt)
 
 
@@ -168,14 +175,15 @@ class Trickle:
         return b" "
 
 
-@pytest.mark.parametrize(("longest", "impatient"), [(180, False), (25, True)])
-def test_a_body_that_trickles_is_cut_off(clock: Clock, longest: int, impatient: bool) -> None:
-    guarded = Guarded(authenticator=NoAuth({}), config={"impatient": impatient}, parameters=PARAMETERS)
+@pytest.mark.parametrize(("longest", "patience"), [(180, context.READ), (25, context.CHECK)])
+def test_a_body_that_trickles_is_cut_off(clock: Clock, longest: int, patience: Patience) -> None:
+    config = {context.KEY: Context(patience)}
+    authenticator = SameOriginAuthenticator(authenticator=NoAuth({}), config=config, parameters=PARAMETERS)
     response = requests.Response()
     response.raw = Trickle(clock)
 
     with pytest.raises(AirbyteTracedException, match=f"articles: .* {longest} seconds") as caught:
-        guarded._guard(response).content  # noqa: B018
+        authenticator._bound(response).content  # noqa: B018
 
     assert caught.value.failure_type.value == "transient_error"
     assert clock.passed <= longest + 5
@@ -337,4 +345,4 @@ def test_without_a_limit_there_is_no_budget(instance: Instance, clock: Clock) ->
 
 
 def test_constants_are_those_of_the_contract() -> None:
-    assert components.LONGEST_WAIT == 600
+    assert context.READ.longest_wait == 600

@@ -1,1 +1,1 @@
-"""How the probe finds out what an instance does: one module a question."""
+"""What the rooms of `conventions/` ask an instance with, and how the answers are read and told."""

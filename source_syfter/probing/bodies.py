@@ -17,13 +17,6 @@ _TOKEN_WORDS = ("next", "cursor", "after", "token", "continuation", "scroll")
 _TOKEN_PLACES = ("next_cursor", "nextCursor", "cursor", "next", "next_page_token", "nextPageToken", "next_token", "after")
 
 
-def at(body: Any, path: str) -> Any:
-    """What is in `body` under the dotted `path`; None if it leads nowhere."""
-    for step in path.split(".") if path else []:
-        body = body.get(step) if isinstance(body, dict) else None
-    return body
-
-
 def objects(body: Any, records_path: str, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
     """The objects of an envelope with their paths, outermost first; not the records, and nothing that a setting cannot name."""
     if not isinstance(body, dict) or len(path) > 3 or (path and ".".join(path) == records_path):

@@ -25,7 +25,7 @@ _PATIENCE = 60.0
 
 
 @dataclass
-class Flow:
+class Backpressure:
     """How many records were `read`, by stream, and `written`. Each count has one thread that changes it."""
 
     read: dict[str, int] = field(default_factory=dict)
@@ -42,8 +42,8 @@ class Flow:
         return sum(self.read.values()) - self.written
 
 
-class Around(Cursor):
-    """`cursor` as it is."""
+class DelegatingCursor(Cursor):
+    """Delegates to `cursor`."""
 
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
@@ -65,23 +65,23 @@ class Around(Cursor):
         return self._cursor.should_be_synced(record)
 
 
-class Paced(Around):
+class BackpressureCursor(DelegatingCursor):
     """Holds the thread that reads `stream` back while much waits to be written: it hands on each record, then shows it here."""
 
-    def __init__(self, cursor: Cursor, stream: str, flow: Flow) -> None:
+    def __init__(self, cursor: Cursor, stream: str, backpressure: Backpressure) -> None:
         super().__init__(cursor)
         self._stream = stream
-        self._flow = flow
-        flow.read[stream] = 0
+        self._backpressure = backpressure
+        backpressure.read[stream] = 0
 
     def observe(self, record: Record) -> None:
         self._cursor.observe(record)
-        count = self._flow.read[self._stream] = self._flow.read[self._stream] + 1
+        count = self._backpressure.read[self._stream] = self._backpressure.read[self._stream] + 1
         if not count % 64:
-            self._flow.wait()
+            self._backpressure.wait()
 
 
-class NewestRecord(Around):
+class NewestRecordCursor(DelegatingCursor):
     """Shows `cursor` the newest record of each slice, in place of every record.
 
     The state comes from that record alone (test_the_newest_record_makes_the_state). For each record that it is shown, the CDK's
@@ -119,13 +119,13 @@ class NewestRecord(Around):
         self._cursor.close_partition(partition)
 
 
-class QuickStream(AbstractStream):
-    """`stream` as it is, but for its cursor."""
+class TunedStream(AbstractStream):
+    """Delegates to `stream`, but for its cursor."""
 
-    def __init__(self, stream: AbstractStream, flow: Flow) -> None:
+    def __init__(self, stream: AbstractStream, backpressure: Backpressure) -> None:
         self._stream = stream
-        cursor = NewestRecord(stream.cursor, stream.cursor_field) if stream.cursor_field else stream.cursor
-        self._cursor = Paced(cursor, stream.name, flow)
+        cursor = NewestRecordCursor(stream.cursor, stream.cursor_field) if stream.cursor_field else stream.cursor
+        self._cursor = BackpressureCursor(cursor, stream.name, backpressure)
 
     @property
     def cursor(self) -> Cursor:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
-from source_syfter.config import checked, is_loopback, unencrypted
+from source_syfter.settings import complete, is_loopback, unencrypted
 from source_syfter.source import manifest
 from testing.instance import HOST, KEY, Answer, Asked, Instance, config, oauth, some
 from testing.reading import Json, check, read
@@ -19,7 +19,7 @@ LINKS = {"name": "links", "path": "crm/links", "primary_key": "id"}
 
 
 def normalised(**overrides: Any) -> Json:
-    return checked(config(**overrides), SPEC)
+    return complete(config(**overrides), SPEC)
 
 
 def put(given: Json, path: tuple[Any, ...], value: Any) -> Json:
@@ -131,7 +131,7 @@ def test_a_form_with_every_optional_field_null_reads_as_by_default() -> None:
         if path[0] not in ("credentials", "additional_collections"):
             nulls = put(nulls, path, None)
 
-    assert checked({**nulls, "host": HOST}, SPEC) == {**normalised(), "conventions": {}}
+    assert complete({**nulls, "host": HOST}, SPEC) == normalised()
 
 
 @pytest.mark.parametrize("path", [path for path, field in fields(SPEC) if not optional(path)], ids=named)

@@ -6,11 +6,13 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional
 
+from source_syfter.components.pages import at, steps
+from source_syfter.conventions.edits import name_of
 from source_syfter.probing import bodies
-from source_syfter.probing.asking import BOUND, Answer, Client
+from source_syfter.probing.client import BOUND, Answer, Client
 from source_syfter.probing.report import Finding, Report, Status
 from source_syfter.secrecy import presentable
-from source_syfter.spec import manifest
+from source_syfter.settings import Settings
 
 # Records asked for where a few will do: enough to see a page move by one and by two.
 FEW = 3
@@ -18,45 +20,41 @@ FEW = 3
 Record = dict[str, Any]
 
 
-class Known:
-    """An instance as far as it is known: `now` holds its conventions, as found out or still as assumed."""
+class Instance:
+    """An instance as far as it is known: `conventions` holds what was found out, or is still assumed."""
 
-    def __init__(self, config: Mapping[str, Any], client: Client) -> None:
-        """`config`: as `config.checked` returns it."""
+    def __init__(self, settings: Settings, manifest: Mapping[str, Any], client: Client) -> None:
         self.client = client
-        self.config = config
-        package = manifest()
-        conventions = package["spec"]["connection_specification"]["properties"]["conventions"]["properties"]
-        self.assumed: dict[str, Any] = {
-            **{name: shape["default"] for name, shape in conventions.items()},
-            **(config.get("conventions") or {}),
-        }
-        self.now = dict(self.assumed)
+        self.settings = settings
+        self.manifest = manifest
+        self.assumed: dict[str, Any] = settings["conventions"]
+        self.conventions = dict(self.assumed)
         # Each collection's path below the prefix, by name.
-        self.paths = {each["$parameters"]["name"]: each["$parameters"]["collection"] for each in package["streams"]}
-        extra = config.get("additional_collections") or []
-        self.paths |= {each["name"]: each["path"].strip("/") for each in extra}
-        self.report = Report(config["host"], most_requests=BOUND)
+        self.paths = {name_of(each): each["$parameters"]["collection"] for each in manifest["streams"]}
+        self.paths |= {each["name"]: each["path"] for each in settings["additional_collections"]}
+        self.report = Report(settings["host"], most_requests=BOUND)
         # The parameter that is sent for the page size, and whether it was seen to work.
-        self.limit: Optional[str] = self.now["limit_parameter"] or None
+        self.limit: Optional[str] = self.conventions["limit_parameter"] or None
         self.limit_works = False
         # The collection that is looked at: its first few records, the body that holds them, and its largest page.
         self.main = ""
-        self.base: list[Record] = []
+        self.sample: list[Record] = []
         self.body: Any = None
-        self.wide: list[Record] = []
+        self.largest_page: list[Record] = []
         # The keys of the first records of the list; where it moves, others come.
         self.ids: list[Any] = []
         self._answers: dict[str, Answer] = {}
 
-    def forget(self) -> None:
-        """Forgets what was answered: from now on it is asked for elsewhere, or signed otherwise."""
+    def change(self, **conventions: Any) -> None:
+        """From now on the instance is asked under these `conventions`; what was answered before is forgotten."""
+        self.conventions |= conventions
+        self.client.use(self.conventions)
         self._answers.clear()
 
     def ask(self, name: str, parameters: Mapping[str, Any]) -> Answer:
         """What the collection `name` answers."""
-        prefix = self.now["path_prefix"].strip("/")
-        return self.client.get(f"{prefix}/{self.paths[name]}" if prefix else self.paths[name], parameters)
+        prefix = self.conventions["path_prefix"]
+        return self.client.get("/".join(filter(None, [prefix, self.paths[name]])), parameters)
 
     def page(self, parameters: Mapping[str, Any], size: int) -> Answer:
         """A page of the main collection."""
@@ -77,7 +75,7 @@ class Known:
         """The records in `answer`; None if it holds none where they should be."""
         if not answer.ok:
             return None
-        found = bodies.at(answer.body, self.now["records_path"])
+        found = at(answer.body, steps(self.conventions["records_path"]))
         return found if isinstance(found, list) and all(isinstance(each, dict) for each in found) else None
 
     def keys(self, answer: Answer) -> Optional[list[Any]]:
@@ -87,10 +85,10 @@ class Known:
 
     def key(self, record: Record) -> Any:
         """What tells `record` from others: its key, or else all of it."""
-        key = record.get(self.now["id_field"])
+        key = record.get(self.conventions["id_field"])
         return json.dumps(record, sort_keys=True) if key is None else key
 
-    def effective(self, names: Sequence[str], works: Callable[[Sequence[str]], Optional[bool]]) -> Optional[str]:
+    def bisect(self, names: Sequence[str], works: Callable[[Sequence[str]], Optional[bool]]) -> Optional[str]:
         """The one of `names` that has an effect: all at once, then halves; one by one where a server refuses what it does not
         know (`works` says None)."""
         names = list(dict.fromkeys(names))
@@ -104,24 +102,24 @@ class Known:
             names = half if works(half) else names[len(half) :]
         return names[0]
 
-    def look_at(self, answer: Answer) -> None:
-        """Takes the records of `answer` for what is looked at."""
-        self.base, self.body = self.records(answer) or [], answer.body
+    def sample_from(self, answer: Answer) -> None:
+        """Takes the records of `answer` for the sample."""
+        self.sample, self.body = self.records(answer) or [], answer.body
 
     @property
     def total(self) -> Optional[int]:
         """How many records the list has, if the answer says it in so many words."""
-        return bodies.total(self.body, self.now["records_path"], len(self.base))
+        return bodies.total(self.body, self.conventions["records_path"], len(self.sample))
 
     def tokens(self, body: Any) -> list[tuple[str, Any]]:
         """What in `body` may lead to the next page, with its path; the likeliest first."""
-        return bodies.tokens(body, self.now["records_path"], self.now["cursor_path"])
+        return bodies.tokens(body, self.conventions["records_path"], self.conventions["cursor_path"])
 
-    def add(self, topic: str, status: Status, text: str, setting: str = "") -> None:
-        """Reports a finding."""
+    def note(self, topic: str, status: Status, text: str, setting: str = "") -> None:
+        """Reports a finding; `setting`: the one that stands for it."""
         self.report.findings.append(Finding(topic, status, presentable(text), setting))
 
-    def settle(self, topic: str, name: str, text: str) -> None:
+    def conclude(self, topic: str, name: str, text: str) -> None:
         """Reports that the convention `name` is known, and whether it is as assumed."""
-        same = self.now[name] == self.assumed[name]
-        self.add(topic, "matches" if same else "differs", text, "" if same else f"conventions.{name}")
+        same = self.conventions[name] == self.assumed[name]
+        self.note(topic, "matches" if same else "differs", text, "" if same else f"conventions.{name}")

@@ -1,0 +1,186 @@
+"""How requests are signed: credentials stay with the instance, and OAuth tokens are shared and renewed."""
+
+# No `from __future__ import annotations`: see `pages.py`.
+
+import random
+import time
+from collections.abc import Mapping
+from dataclasses import InitVar, dataclass
+from typing import Any, Optional
+
+import requests
+from airbyte_cdk.sources.declarative.auth.declarative_authenticator import DeclarativeAuthenticator
+from airbyte_cdk.sources.types import Config
+from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
+
+from source_syfter import problems
+from source_syfter.components.errors import explain, own_words
+from source_syfter.components.http import BoundedBody, origin, redirect_target, same_origin
+from source_syfter.context import context_of
+from source_syfter.problems import ConnectorError
+from source_syfter.secrecy import maskable
+
+# Seconds to connect to the token endpoint and to wait for it: with a page's 30, a check ends within a minute.
+TOKEN_TIMEOUT = (10.0, 20.0)
+
+
+@dataclass
+class SameOriginAuthenticator(DeclarativeAuthenticator):
+    """Signs requests as `authenticator` does, and bounds their answers.
+
+    A redirect to another origin ends the stream before anything is sent there; a body that grows or trickles without end
+    is cut off with an error.
+    """
+
+    authenticator: DeclarativeAuthenticator
+    config: Config
+    parameters: InitVar[Mapping[str, Any]]
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        self._stream = str(parameters.get("name", "records"))
+        self._longest_body = context_of(self.config).patience.longest_body
+        # What does not change is evaluated once: a template costs 50 microseconds a request.
+        renewed = hasattr(self.authenticator, "refresh_and_set_access_token")
+        self._header = None if renewed else self.authenticator.get_auth_header()
+        self._parameters = self.authenticator.get_request_params()
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        hooks = request.hooks["response"]
+        if self._bound not in hooks:
+            hooks.append(self._bound)
+        request.headers.update(self.get_auth_header())
+        return request
+
+    def __getattr__(self, name: str) -> Any:
+        # The CDK asks an authenticator what it can do, for example whether it can renew a token.
+        if name.startswith("__") or name == "authenticator":
+            raise AttributeError(name)
+        return getattr(self.authenticator, name)
+
+    def get_auth_header(self) -> Mapping[str, Any]:
+        return self.authenticator.get_auth_header() if self._header is None else self._header
+
+    def get_request_params(self) -> Mapping[str, Any]:
+        return self._parameters
+
+    def _bound(self, response: requests.Response, **kwargs: Any) -> requests.Response:
+        if response.is_redirect:
+            here, there = response.url, redirect_target(response)
+            if not same_origin(here, there):
+                raise problems.REDIRECTED(stream=self._stream, address=origin(there))
+        response.raw = BoundedBody(self._stream, response.raw, self._longest_body)
+        return response
+
+
+@dataclass
+class OAuthClientCredentials(DeclarativeAuthenticator):
+    """OAuth 2.0 client credentials: client id and secret in the body of the token request (RFC 6749, 4.4 and 2.3.1).
+
+    One token serves all streams of a read. It is renewed shortly before it expires, and when the CDK asks for it after
+    a 401. A missing `expires_in` counts as an hour. Raises a config error where the user can change it (client, URL, scopes),
+    a transient one where the token endpoint does not answer.
+    """
+
+    config: Config
+    parameters: InitVar[Mapping[str, Any]]
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        self._context = context_of(self.config)
+
+    @property
+    def auth_header(self) -> str:
+        return "Authorization"
+
+    @property
+    def token(self) -> str:
+        context = self._context
+        with context.token_lock:
+            if context.access_token is None or time.monotonic() >= context.renew_at:
+                self._renew()
+            return f"Bearer {context.access_token}"
+
+    def get_auth_header(self) -> Mapping[str, Any]:
+        return {self.auth_header: self.token}
+
+    def refresh_and_set_access_token(self) -> None:
+        """Renews the token, unless another stream has done so while this one waited."""
+        refused = self._context.access_token
+        with self._context.token_lock:
+            if self._context.access_token == refused:
+                self._renew()
+
+    def _renew(self) -> None:
+        if self._context.token_error is not None:
+            # The streams wait for each other here: what failed for one, after all its tries, is not tried again for each.
+            raise self._context.token_error
+        try:
+            self._take(self._ask())
+        except ConnectorError as error:
+            self._context.token_error = error
+            raise
+
+    def _take(self, answer: Mapping[str, Any]) -> None:
+        token = answer.get("access_token")
+        if not (isinstance(token, str) and token and token.isascii() and token.isprintable()):
+            raise problems.NO_TOKEN()
+        if maskable(token):
+            add_to_secrets(token)
+        lifetime = _lifetime(answer.get("expires_in"))
+        # A tenth of its life, half a minute at most, covers the way of a request that is under way.
+        self._context.renew_at = time.monotonic() + lifetime - min(30.0, lifetime / 10)
+        self._context.access_token = token
+
+    def _ask(self) -> dict[str, Any]:
+        credentials = self.config["credentials"]
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": credentials["client_id"],
+            "client_secret": credentials["client_secret"],
+            "scope": credentials["scopes"],
+        }
+        tries = self._context.patience.tries_for_token
+        for attempt in range(1, tries + 1):
+            try:
+                response = requests.post(
+                    credentials["token_url"],
+                    data=form,
+                    headers={"Accept": "application/json"},
+                    timeout=TOKEN_TIMEOUT,
+                    # Before requests looks at the address, which may be none.
+                    hooks={"response": _refuse_redirect},
+                )
+            except requests.RequestException as reason:
+                error = explain("Authentication (token URL)", reason, field="Token URL")
+            else:
+                if response.status_code < 500 and response.status_code != 429:
+                    return _token_answer(response)
+                error = problems.TOKEN_UNAVAILABLE(status=response.status_code)
+            if attempt < tries:
+                time.sleep(2.0**attempt * random.uniform(0.5, 1.0))
+        raise error
+
+
+def _refuse_redirect(response: requests.Response, **kwargs: Any) -> None:
+    if response.is_redirect:
+        raise problems.TOKEN_REDIRECTED(address=origin(redirect_target(response)))
+
+
+def _token_answer(response: requests.Response) -> dict[str, Any]:
+    try:
+        answer = response.json()
+    except (ValueError, RecursionError):
+        answer = None
+    if not response.ok:
+        raise problems.CLIENT_REFUSED(own_words(response), status=response.status_code)
+    if not isinstance(answer, dict):
+        raise problems.TOKEN_NOT_JSON()
+    return answer
+
+
+def _lifetime(expires_in: Any) -> float:
+    """Seconds that a token lives; an hour if the provider does not say."""
+    try:
+        seconds: Optional[float] = float(expires_in)
+    except (TypeError, ValueError):
+        seconds = None
+    return seconds if seconds is not None and seconds > 0 else 3600.0

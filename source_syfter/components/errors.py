@@ -1,0 +1,232 @@
+"""What a refused or unanswered request means, and how long to wait before it is tried again."""
+
+# No `from __future__ import annotations`: see `pages.py`.
+
+import math
+import random
+import ssl
+from collections.abc import Iterator, Mapping
+from dataclasses import InitVar, dataclass, field
+from typing import Any, Optional, Union
+from urllib.parse import urlsplit
+
+import requests
+import urllib3.exceptions as urllib3_errors
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.sources.declarative.requesters.error_handlers.default_error_handler import DefaultErrorHandler
+from airbyte_cdk.sources.streams.http.error_handlers import BackoffStrategy
+from airbyte_cdk.sources.streams.http.error_handlers.response_models import ErrorResolution, ResponseAction
+from airbyte_cdk.sources.types import Config
+
+from source_syfter import problems, timestamps
+from source_syfter.context import context_of
+from source_syfter.problems import ConnectorError, Problem
+
+# What the handler leaves on a response or exception for the back-off, and on a request: one thread handles it from end to end.
+_ERROR = "_syfter_error"
+_REFRESHED = "_syfter_refreshed"
+
+# Seconds: the contract of `Backoff`.
+_LONGEST_BACKOFF = 60.0
+
+# What a request that got no usable answer means: by the first class found in the chain of causes, most telling first.
+_CAUSES: list[tuple[tuple[type[BaseException], ...], Problem]] = [
+    ((urllib3_errors.NameResolutionError,), problems.UNKNOWN_HOST),
+    ((ssl.SSLError, urllib3_errors.SSLError, requests.exceptions.SSLError), problems.TLS),
+    ((urllib3_errors.ProxyError, requests.exceptions.ProxyError), problems.PROXY),
+    (
+        (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema),
+        problems.INVALID_ADDRESS,
+    ),
+    ((requests.exceptions.TooManyRedirects,), problems.REDIRECT_LOOP),
+    ((requests.exceptions.InvalidHeader, UnicodeError), problems.INVALID_CREDENTIALS),
+    ((ConnectionRefusedError,), problems.REFUSED),
+    ((urllib3_errors.ConnectTimeoutError, requests.exceptions.ConnectTimeout), problems.UNREACHABLE),
+    ((urllib3_errors.ReadTimeoutError, requests.exceptions.Timeout), problems.NO_ANSWER),
+    ((urllib3_errors.DecodeError, requests.exceptions.ContentDecodingError), problems.DAMAGED_BODY),
+]
+
+
+@dataclass
+class ErrorHandler(DefaultErrorHandler):
+    """The response filters of the manifest, and what they cannot do.
+
+    Adds the code of a filter and the API's own words to its message, names the cause of a request that got no answer, gives
+    statuses that no filter names the action of their class, and fails a request whose token was refused again after it was
+    renewed. `codes`: of the filters, in their order. Raises what ends the stream.
+    """
+
+    codes: list[str] = field(default_factory=list)
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        super().__post_init__(parameters)
+        self._stream = str(parameters.get("name", "records"))
+
+    def interpret_response(self, response_or_exception: Optional[Union[requests.Response, Exception]]) -> ErrorResolution:
+        if not isinstance(response_or_exception, requests.Response):
+            action, error = ResponseAction.RETRY, explain(self._stream, response_or_exception)
+        elif response_or_exception.ok:
+            return ErrorResolution(ResponseAction.SUCCESS)
+        else:
+            action, error = self.refusal(response_or_exception)
+        if action is ResponseAction.FAIL:
+            raise error
+        setattr(response_or_exception, _ERROR, error)
+        return ErrorResolution(action, error.failure_type, error.text)
+
+    def refusal(self, response: requests.Response) -> tuple[ResponseAction, ConnectorError]:
+        """What `response`, which is not ok, leads to, and the error that it is if nothing is tried any more."""
+        said = own_words(response)
+        # By the status alone: nothing that an instance writes into a body decides, and a body nested without end is not read.
+        bare = requests.Response()
+        bare.status_code = response.status_code
+        matches = ((code, each.matches(bare)) for code, each in zip(self.codes, self.response_filters or [], strict=True))
+        code, found = next(((code, match) for code, match in matches if match), ("", None))
+        if found is None:
+            unknown = problems.UNKNOWN_FAILURE if response.status_code >= 500 else problems.UNKNOWN_STATUS
+            action = ResponseAction.RETRY if unknown.kind is FailureType.transient_error else ResponseAction.FAIL
+            return action, unknown(said, stream=self._stream, status=response.status_code)
+        action, kind = found.response_action or ResponseAction.FAIL, FailureType.transient_error
+        if action is ResponseAction.REFRESH_TOKEN_THEN_RETRY:
+            kind = FailureType.config_error
+            if getattr(response.request, _REFRESHED, False):
+                action = ResponseAction.FAIL
+            setattr(response.request, _REFRESHED, True)
+        elif action is ResponseAction.FAIL:
+            kind = found.failure_type or FailureType.config_error
+        return action, ConnectorError(code, kind, found.error_message or "", said)
+
+
+@dataclass
+class Backoff(BackoffStrategy):
+    """How long to wait before a request is tried again, in seconds.
+
+    What the server says counts up to ten minutes: see `retry_after`. A longer wait fails as transient. Where it says nothing,
+    the wait doubles from two seconds to a minute, with jitter. Raises the error that `ErrorHandler` found when the tries for
+    its condition are used up.
+    """
+
+    config: Config
+    parameters: InitVar[Mapping[str, Any]]
+
+    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
+        self._stream = str(parameters.get("name", "records"))
+        self._context = context_of(self.config)
+
+    def backoff_time(
+        self,
+        response_or_exception: Optional[Union[requests.Response, requests.RequestException]],
+        attempt_count: int,
+    ) -> Optional[float]:
+        response = response_or_exception if isinstance(response_or_exception, requests.Response) else None
+        asked_for = retry_after(response) if response is not None else None
+        longest = self._context.patience.longest_wait
+        if asked_for is not None and asked_for > longest:
+            raise problems.LONG_WAIT(stream=self._stream, seconds=asked_for, longest=longest)
+        error: ConnectorError = getattr(response_or_exception, _ERROR)
+        if attempt_count > self._retries(response, error):
+            # Once one stream has tried in vain, the others give up at once: a silent server ends a read of all streams
+            # within four minutes (test_a_server_that_never_answers).
+            self._context.silent = _is_unanswered(error)
+            raise error
+        if asked_for is not None:
+            return asked_for
+        # The CDK adds a second to each wait.
+        return min(2.0**attempt_count, _LONGEST_BACKOFF) * random.uniform(0.5, 1.0)
+
+    def _retries(self, response: Optional[requests.Response], error: ConnectorError) -> int:
+        patience = self._context.patience
+        if response is not None:
+            return patience.if_limited if response.status_code == 429 else patience.if_failing
+        if self._context.silent:
+            return 0
+        return patience.if_unanswered if _is_unanswered(error) else patience.if_disconnected
+
+
+def _is_unanswered(error: ConnectorError) -> bool:
+    return error.code == problems.NO_ANSWER.code
+
+
+def retry_after(response: requests.Response) -> Optional[float]:
+    """Seconds that the headers of a response ask to wait; None for nothing, a date, and what is zero, negative or unreadable.
+
+    `Retry-After` in seconds; then, on a 429, `X-RateLimit-Reset` or `RateLimit-Reset` in seconds or, above 10^9, as an instant:
+    many an API sends those with every answer.
+    """
+    headers = response.headers
+    asked_for = headers.get("Retry-After")
+    if asked_for:
+        # A date would have to be read by the server's clock; the back-off passes it soon enough.
+        seconds = _seconds(asked_for)
+        return seconds if seconds is not None and seconds > 0 else None
+    for name in ("X-RateLimit-Reset", "RateLimit-Reset") if response.status_code == 429 else ():
+        seconds = _seconds(headers.get(name) or "")
+        if seconds is not None:
+            seconds = seconds - timestamps.now().timestamp() if seconds > 1e9 else seconds
+            return seconds if seconds > 0 else None
+    return None
+
+
+def _seconds(text: str) -> Optional[float]:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
+
+
+def explain(stream: str, error: Optional[BaseException], field: str = "Host") -> ConnectorError:
+    """The cause of a request of `stream` that ended in `error`, and what to do. `field`: where the user typed the address."""
+    chain = list(_chain(error))
+    problem = next(
+        (problem for kinds, problem in _CAUSES if any(isinstance(link, kinds) for link in chain)), problems.CONNECTION_LOST
+    )
+    return problem(stream=stream, host=_host(error), detail=_tls_detail(chain), field=field)
+
+
+def own_words(response: requests.Response) -> str:
+    """The API's own message in an error body, on one line, at most 300 characters; empty if it has none.
+
+    Only the fields that hold messages by convention: an error body may echo records. A web page has no message.
+    """
+    try:
+        said = _message(response.json())
+    except ValueError:
+        said = response.text.strip()
+        said = "" if said.startswith("<") or len(said) > 300 else said
+    except RecursionError:
+        # Nested without end.
+        said = ""
+    said = " ".join(said.split())
+    return f'The instance said: "{said[:300]}"' if said else ""
+
+
+def _message(body: Any) -> str:
+    if isinstance(body, str):
+        return body
+    if isinstance(body, list):
+        return "; ".join(filter(None, (_message(item) for item in body[:3])))
+    if isinstance(body, dict):
+        return next(filter(None, (_message(body.get(key)) for key in ("message", "error", "detail", "errors"))), "")
+    return ""
+
+
+def _chain(error: Optional[BaseException]) -> Iterator[BaseException]:
+    """`error` and what lies behind it: causes, contexts, and the exceptions that urllib3 keeps as arguments."""
+    waiting, seen = [error], set()
+    while waiting:
+        link = waiting.pop(0)
+        if isinstance(link, BaseException) and id(link) not in seen:
+            seen.add(id(link))
+            yield link
+            waiting += [getattr(link, "reason", None), link.__cause__, link.__context__, *link.args]
+
+
+def _tls_detail(chain: list[BaseException]) -> str:
+    reason = next((link.verify_message for link in chain if isinstance(link, ssl.SSLCertVerificationError)), None)
+    return reason or "the server does not answer in TLS as expected"
+
+
+def _host(error: Optional[BaseException]) -> str:
+    request = getattr(error, "request", None)
+    return urlsplit(getattr(request, "url", None) or "").netloc.rpartition("@")[2] or "the instance"

@@ -1,0 +1,317 @@
+"""How a list is divided: the page size, what leads on, and where it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Optional
+
+from source_syfter.components.pages import at, steps
+from source_syfter.conventions.edits import reference, replace
+from source_syfter.conventions.jinja import item, leads_somewhere
+from source_syfter.probing.instance import FEW, Instance
+from source_syfter.settings import Settings
+
+Component = dict[str, Any]
+
+# What the probe tries, likeliest first.
+_LIMITS = ["limit", "per_page", "page_size", "take", "first", "size", "count", "top", "pageSize", "perPage", "max_results"]
+_LIMITS += ["$top", "page[size]", "page[limit]"]
+_NAMES = {
+    "cursor": [
+        *("cursor", "after", "next", "page_token", "starting_after", "next_cursor", "pageToken", "next_token", "token"),
+        *("continuation_token", "continuation", "start_after", "scroll_id", "after_id"),
+    ],
+    "offset": ["offset", "skip", "start", "from", "startAt", "start_index", "$skip", "page[offset]"],
+    "page": ["page", "page_number", "pageNumber", "p", "page_no", "pageIndex", "page_index", "page[number]"],
+}
+# The settings of each way to page.
+_SETTINGS = {
+    "cursor": ["cursor_parameter", "cursor_path"],
+    "offset": ["offset_parameter"],
+    "page": ["page_parameter", "first_page"],
+}
+_LARGEST_PAGE = 1000
+_BEYOND = 100_000
+
+
+def tailor(definitions: Component, settings: Settings) -> None:
+    """Chooses the paginator, and asks for no page size where no parameter sets it."""
+    name = f"{settings['conventions']['paging']}_paginator"
+    replace(definitions, "base_stream", "retriever", "paginator", value=reference(name))
+    if not settings["conventions"]["limit_parameter"]:
+        definitions[name].pop("page_size_option", None)
+
+
+def bundle(definitions: Component, settings: Settings) -> None:
+    """The stock paginator, without a page size of its own: a server may give fewer, so only an empty page ends a list."""
+    conventions, paging = settings["conventions"], settings["conventions"]["paging"]
+    name = f"{paging}_paginator"
+    if paging == "none":
+        definitions[name] = {"type": "NoPagination"}
+    else:
+        parameter = conventions[f"{paging}_parameter"]
+        definitions[name] = {
+            "type": "DefaultPaginator",
+            "page_token_option": {"type": "RequestOption", "inject_into": "request_parameter", "field_name": parameter},
+            "pagination_strategy": _STRATEGIES[paging](conventions),
+        }
+        if conventions["limit_parameter"]:
+            size = f"{{{{ config.get('page_size') or {settings['page_size']} }}}}"
+            definitions["requester"]["request_parameters"][conventions["limit_parameter"]] = size
+    definitions["base_stream"]["retriever"]["paginator"] = reference(name)
+
+
+def _token(conventions: Settings) -> Component:
+    path = steps(conventions["cursor_path"])
+    token = item("response", path)
+    return {
+        "type": "CursorPagination",
+        # As JSON, a token that looks like a number or a quoted text stays as sent.
+        "cursor_value": f"{{{{ {token} | tojson }}}}",
+        "stop_condition": f"{{{{ not ({leads_somewhere('response', path)} and {token}) }}}}",
+    }
+
+
+_STRATEGIES: dict[str, Callable[[Settings], Component]] = {
+    "offset": lambda conventions: {"type": "OffsetIncrement"},
+    "page": lambda conventions: {
+        "type": "PageIncrement",
+        "start_from_page": conventions["first_page"],
+        "inject_on_first_request": True,
+    },
+    "cursor": _token,
+}
+
+
+def probe(instance: Instance) -> None:
+    """Finds how a list is read from its beginning to its end."""
+    _find_limit(instance)
+    _find_way(instance)
+    _find_largest_page(instance)
+    _find_order(instance)
+
+
+def _find_limit(instance: Instance) -> None:
+    refused = instance.limit is None and bool(instance.conventions["limit_parameter"])
+    if instance.limit and len(instance.sample) <= FEW:
+        return
+
+    def limits_to_two(names: Sequence[str]) -> Optional[bool]:
+        records = instance.records(instance.ask(instance.main, dict.fromkeys(names, 2)))
+        return None if records is None else len(records) == 2
+
+    candidates = [name for name in _LIMITS if name != instance.conventions["limit_parameter"]]
+    found = instance.bisect(candidates, limits_to_two) if len(instance.sample) > 2 else None
+    if found:
+        instance.limit = instance.conventions["limit_parameter"] = found
+        instance.limit_works = True
+        instance.sample_from(instance.page({}, FEW))
+    elif refused:
+        instance.conventions["limit_parameter"] = ""
+        instance.conclude("page size", "limit_parameter", "no parameter for it is accepted")
+
+
+def _look_at_largest(instance: Instance) -> bool:
+    """Where pages cannot be made small, only a collection of more than one page shows how the list goes on.
+
+    Returns whether another collection than before says that it goes on.
+    """
+    before = instance.main
+
+    def size(name: str) -> tuple[bool, int]:
+        answer = instance.first(name)
+        return bool(instance.tokens(answer.body)), len(instance.records(answer) or [])
+
+    if not instance.limit_works:
+        instance.main = max(instance.paths, key=size)
+        instance.sample_from(instance.first(instance.main))
+    return instance.main != before and bool(instance.tokens(instance.body))
+
+
+def _find_way(instance: Instance) -> None:
+    if len(instance.sample) > FEW:
+        _look_at_largest(instance)
+    if len(instance.sample) < 2:
+        instance.note("paging", "unknown", f"{instance.main} has too few records to see pages")
+    elif not _moves(instance) and not (_look_at_largest(instance) and _moves(instance)):
+        _nothing_moves(instance)
+
+
+def _moves(instance: Instance) -> bool:
+    """Whether a way was found to make the list move."""
+    instance.ids = [instance.key(record) for record in instance.sample]
+    return any(_attempts(instance))
+
+
+def _attempts(instance: Instance) -> Iterator[bool]:
+    """Tries to make the list move: as assumed first, then by a token that the answer holds, then by the rest."""
+    assumed = instance.conventions["paging"]
+    if assumed in _WAYS:
+        yield _WAYS[assumed](instance, [instance.conventions[f"{assumed}_parameter"]])
+    _look_at_less(instance)
+    for way, by in _WAYS.items():
+        if way != assumed and (way != "cursor" or instance.tokens(instance.body)):
+            yield by(instance, [instance.conventions[f"{way}_parameter"]])
+    for way, by in _WAYS.items():
+        tried = instance.conventions[f"{way}_parameter"]
+        yield by(instance, [name for name in _NAMES[way] if name != tried])
+
+
+def _look_at_less(instance: Instance) -> None:
+    """A list that fits on one page shows no token: asks for all but one of its records."""
+    if not instance.limit or instance.tokens(instance.body) or len(instance.sample) > FEW:
+        return
+    answer = instance.page({}, len(instance.sample) - 1)
+    if len(instance.records(answer) or instance.sample) < len(instance.sample):
+        instance.limit_works = True
+        instance.sample_from(answer)
+
+
+def _small_page(instance: Instance, parameters: Mapping[str, Any], size: int = 1) -> Optional[list[Any]]:
+    """The keys of a page of `size` records; one record alone shows that the page size is heeded."""
+    keys = instance.keys(instance.page(parameters, size))
+    instance.limit_works = instance.limit_works or (bool(instance.limit) and keys is not None and len(keys) == 1)
+    return keys
+
+
+def _by_offset(instance: Instance, names: Sequence[str]) -> bool:
+    def moves(names: Sequence[str], size: int = 1) -> Optional[bool]:
+        keys = _small_page(instance, dict.fromkeys(names, 1), size)
+        return None if keys is None else keys[:1] == instance.ids[1:2]
+
+    name = instance.bisect(names, moves)
+    # By pages of one record it looks the same.
+    if name and moves([name], 2) is False:
+        return _by_page(instance, [name])
+    return _paged(instance, "offset", name, "by the number of records to skip")
+
+
+def _by_page(instance: Instance, names: Sequence[str]) -> bool:
+    def moves(names: Sequence[str], number: int = 2) -> Optional[bool]:
+        keys = _small_page(instance, dict.fromkeys(names, number))
+        return None if keys is None else keys[:1] != instance.ids[:1]
+
+    name = instance.bisect(names, moves)
+    if name is None:
+        return False
+    first = next((number for number in (1, 0) if moves([name], number) is False), None)
+    if first is None:
+        return False
+    instance.conventions["first_page"] = first
+    return _paged(instance, "page", name, f"by page number, from {first}")
+
+
+def _by_cursor(instance: Instance, names: Sequence[str]) -> bool:
+    shown = [instance.key(record) for record in instance.sample]
+    for path, token in instance.tokens(instance.body):
+
+        def moves(names: Sequence[str], path: str = path, token: Any = token) -> Optional[bool]:
+            answer = instance.page(dict.fromkeys(names, token), len(shown))
+            keys = instance.keys(answer)
+            # The same token again would lead on once only.
+            return None if keys is None else keys[:1] != [] and keys[0] not in shown and at(answer.body, steps(path)) != token
+
+        name = instance.bisect(names, moves)
+        if name is not None:
+            instance.limit_works = instance.limit_works or (bool(instance.limit) and len(shown) == FEW)
+            instance.conventions["cursor_path"] = path
+            return _paged(instance, "cursor", name, f'by the token under "{path}"')
+    return False
+
+
+def _paged(instance: Instance, way: str, name: Optional[str], text: str) -> bool:
+    if name is None:
+        return False
+    instance.conventions |= {"paging": way, f"{way}_parameter": name}
+    instance.conclude("paging", "paging", text)
+    for setting in _SETTINGS[way]:
+        instance.conclude(setting.replace("_", " "), setting, f"{instance.conventions[setting]}")
+    if way != "cursor":
+        _find_end(instance, way, name)
+    return True
+
+
+def _find_end(instance: Instance, way: str, name: str) -> None:
+    """Only an empty page ends a list: a server that repeats its last page would be read for ever."""
+    total = instance.total
+    beyond = _BEYOND if total is None else total + FEW
+    answer = instance.page({name: beyond}, FEW)
+    records = instance.records(answer)
+    if records == []:
+        instance.note("end of a list", "matches", "an empty page")
+    elif records:
+        instance.note(
+            "end of a list", "fault", "the instance gives records beyond the end of the list, so a read would never end"
+        )
+    elif total is None and answer.status not in (200, 204, 404, 410):
+        instance.note("end of a list", "unknown", f"a page far beyond the end is refused ({answer.status})")
+    else:
+        said = "without an array" if answer.ok else f"with {answer.status}"
+        text = f"the instance answers {said} beyond the end of the list, where the connector needs an empty page"
+        instance.note("end of a list", "fault", text)
+
+
+def _nothing_moves(instance: Instance) -> None:
+    count, total = len(instance.sample), instance.total
+    if instance.limit_works or (total is not None and total > count):
+        told = (
+            f'; what it gives under "{instance.tokens(instance.body)[0][0]}" does not lead on'
+            if instance.tokens(instance.body)
+            else ""
+        )
+        text = (
+            "the instance gives the first page whatever is asked: it ignores the paging parameters, or uses names that the "
+            f"probe does not know{told}. Set conventions.paging and the parameter's name as whoever runs the instance says"
+        )
+        instance.note("paging", "fault", text, "conventions.paging")
+        return
+    counts = [len(instance.records(instance.first(name)) or []) for name in instance.paths]
+    if total is None and count > FEW and counts.count(count) > 1 and instance.assumed["paging"] != "none":
+        text = (
+            f"{counts.count(count)} collections give exactly {count} records, which looks like a first page; nothing "
+            "leads on. If that is all they hold, set conventions.paging to none"
+        )
+        instance.note("paging", "fault", text, "conventions.paging")
+        return
+    instance.conventions["paging"] = "none"
+    instance.conclude("paging", "paging", "none: the whole list comes at once")
+    if total is None and count % 10 == 0:
+        text = f"nothing says whether these {count} records are all: compare with the number that the instance itself shows"
+        instance.note("paging", "unknown", text)
+
+
+def _find_largest_page(instance: Instance) -> None:
+    if not instance.limit_works:
+        if instance.limit and len(instance.sample) > FEW:
+            instance.note("page size", "note", f'"{instance.limit}" is ignored, which does no harm')
+        return
+    instance.conclude("page size", "limit_parameter", f'"{instance.limit}" sets it')
+    wanted = instance.settings["page_size"]
+    for size in dict.fromkeys([_LARGEST_PAGE, wanted, *(size for size in (50, 25, 10, 1) if size < wanted)]):
+        records = instance.records(instance.page({}, size))
+        if records is not None:
+            instance.largest_page = records
+            break
+    else:
+        return
+    if size < wanted:
+        instance.report.suggested_config["page_size"] = size
+        instance.note("largest page", "differs", f"{wanted} records are refused, {size} are given", "page_size")
+    elif len(records) < size and (instance.total or 0) > len(records):
+        instance.note("largest page", "note", f"{len(records)} records; more are cut off without a word, which does no harm")
+    else:
+        instance.note("largest page", "matches", f"{len(records)} records or more")
+
+
+def _find_order(instance: Instance) -> None:
+    keys = [instance.key(record) for record in instance.largest_page or instance.sample]
+    if len(keys) < 2 or len({type(key) for key in keys}) > 1:
+        return
+    if keys == sorted(keys):
+        instance.note("order", "matches", "by ascending key")
+    else:
+        order = "by descending key" if keys == sorted(keys, reverse=True) else "not by key"
+        instance.note("order", "note", f"{order}: a record created during a read can make others come twice")
+
+
+_WAYS: dict[str, Callable[[Instance, Sequence[str]], bool]] = {"cursor": _by_cursor, "offset": _by_offset, "page": _by_page}

@@ -1,0 +1,69 @@
+"""The envelope: where the records lie in an answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from source_syfter import problems
+from source_syfter.components.pages import at, place, steps
+from source_syfter.conventions.edits import reference
+from source_syfter.conventions.jinja import item, leads_somewhere
+from source_syfter.probing import bodies
+from source_syfter.probing.client import Answer
+from source_syfter.probing.instance import FEW, Instance
+from source_syfter.settings import Settings
+
+Component = dict[str, Any]
+
+
+def bundle(definitions: Component, settings: Settings) -> None:
+    """The stock extractor, and a filter that refuses what it would take for an empty page."""
+    path = settings["conventions"]["records_path"]
+    # No filter of records: before CDK 7 a page of which a filter lets nothing through looks like the last one.
+    definitions["record_selector"] = {
+        "type": "RecordSelector",
+        "extractor": {"type": "DpathExtractor", "field_path": steps(path)},
+    }
+    records = item("response", steps(path))
+    is_array = f"{records} is iterable and {records} is not string and {records} is not mapping"
+    problem = problems.UNKNOWN_ENVELOPE
+    name = problem.code.replace("-", "_")
+    definitions[name] = {
+        "type": "HttpResponseFilter",
+        "predicate": f"{{{{ not ({leads_somewhere('response', steps(path))} and {is_array}) }}}}",
+        "action": "FAIL",
+        "failure_type": problem.kind.value,
+        "error_message": problem.cause.format(stream="{{ parameters['name'] }}", where=place(path), shape="")
+        + ". {{ parameters['remedy'] }}",
+        "$parameters": {"remedy": problem.remedy},
+    }
+    definitions["error_handler"]["response_filters"].append(reference(name))
+
+
+def probe(instance: Instance) -> None:
+    """Chooses the collection to look at: the first with a few records; finds where they lie."""
+    best: tuple[int, str, Answer, str] = (-1, "", Answer(0), "")
+    unknown = ""
+    for name in instance.paths:
+        answer = instance.first(name)
+        path = bodies.envelope(answer.body, instance.conventions["records_path"]) if answer.ok else None
+        if answer.ok and path is None:
+            unknown = name
+        count = len(at(answer.body, steps(path))) if path is not None else 0
+        if path is not None and count > best[0]:
+            best = (count, name, answer, path)
+        if count >= FEW:
+            break
+    count, instance.main, answer, path = best
+    # An empty array says something only where it is not in its place.
+    if count > 0 or (count == 0 and path != instance.conventions["records_path"]):
+        instance.conventions["records_path"] = path
+        instance.conclude("records", "records_path", place(path))
+    if count > 0:
+        instance.sample_from(answer)
+    elif unknown:
+        text = f"no array of records in the answer for {unknown}, at any place that a setting can name"
+        instance.note("records", "fault", text)
+    elif any(instance.first(name).ok for name in instance.paths):
+        text = "no collection holds a record that may be read, so nothing more can be found out"
+        instance.note("records", "unknown", text)

@@ -1,0 +1,120 @@
+"""Sends the probe's requests: signed, bounded and judged as the connector's, counted, and limited in number and time."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Optional
+from urllib.parse import quote
+
+import requests
+
+from source_syfter import problems
+from source_syfter.components.authenticators import SameOriginAuthenticator
+from source_syfter.components.errors import ErrorHandler, explain, retry_after
+from source_syfter.problems import ConnectorError
+from source_syfter.settings import Settings
+
+# No probe sends more requests than this; most need fewer than thirty.
+BOUND = 80
+# Seconds that a probe waits where the instance asks it to, and that it takes in all.
+_LONGEST_WAIT = 30.0
+_LONGEST_PROBE = 300.0
+
+
+@dataclass(frozen=True)
+class Connection:
+    """The connector's own parts for requests under some settings. `timeouts`: to connect and to read, in seconds."""
+
+    authenticator: SameOriginAuthenticator
+    error_handler: ErrorHandler
+    timeouts: tuple[float, float]
+
+
+@dataclass
+class Answer:
+    """What came back for one request. `body`: the JSON document, or None with `is_json` false. `error`: what a read would say."""
+
+    status: int
+    is_json: bool = False
+    body: Any = None
+    error: Optional[ConnectorError] = None
+
+    @property
+    def ok(self) -> bool:
+        return self.status == 200 and self.is_json
+
+    @property
+    def missing(self) -> bool:
+        """Nothing of the API is here: not found, or a page for people."""
+        return self.status in (404, 405, 410) or (self.status == 200 and not self.is_json)
+
+
+class Client:
+    """Asks one instance. `count` is how many requests were sent, `limits` the rate-limit headers that came back."""
+
+    def __init__(
+        self, settings: Settings, connect: Callable[[Settings], Connection], on_request: Callable[[int, str], None]
+    ) -> None:
+        """`connect` makes the parts for settings. `on_request` is told the number and the path of each request."""
+        self._settings = settings
+        self._connect = connect
+        self._on_request = on_request
+        self._session = requests.Session()
+        self._end = time.monotonic() + _LONGEST_PROBE
+        self.count = 0
+        self.limits: set[str] = set()
+        self.use({})
+
+    def use(self, conventions: Mapping[str, Any]) -> None:
+        """From now on requests are signed and judged as the connector does under `conventions`."""
+        self._connection = self._connect({**self._settings, "conventions": {**self._settings["conventions"], **conventions}})
+        self._session.auth = self._connection.authenticator
+
+    def get(self, path: str, parameters: Mapping[str, Any]) -> Answer:
+        """The answer to GET `path`, below the host. Tries again once what may pass. Raises the error if nothing comes back."""
+        for last in (False, True):
+            response = self._send(path, parameters, last)
+            if response is None:
+                continue
+            self.limits |= {name.lower() for name in response.headers if "ratelimit" in name.lower().replace("-", "")}
+            if last or not self._waits(response):
+                return self._answer(response)
+        raise AssertionError("the last try returns or raises")  # pragma: no cover
+
+    def _send(self, path: str, parameters: Mapping[str, Any], last: bool) -> Optional[requests.Response]:
+        if self.count >= BOUND:
+            raise problems.TOO_MANY_REQUESTS(count=BOUND)
+        if time.monotonic() > self._end:
+            raise problems.TOO_SLOW(seconds=_LONGEST_PROBE)
+        self.count += 1
+        self._on_request(self.count, path)
+        url = f"{self._settings['host']}/{quote(path, safe='/%~')}"
+        query = {**self._connection.authenticator.get_request_params(), **parameters}
+        headers = {"Accept": "application/json"}
+        try:
+            return self._session.get(url, params=query, headers=headers, timeout=self._connection.timeouts)
+        except requests.RequestException as reason:
+            if last or isinstance(reason, requests.Timeout):
+                raise explain("probe", reason) from None
+            return None
+
+    @staticmethod
+    def _waits(response: requests.Response) -> bool:
+        """Whether the request is worth another try; if so, has waited for it."""
+        if response.status_code != 429 and response.status_code < 500:
+            return False
+        seconds = retry_after(response)
+        if seconds is None or seconds > _LONGEST_WAIT:
+            seconds = 1.0
+        time.sleep(seconds)
+        return True
+
+    def _answer(self, response: requests.Response) -> Answer:
+        error = None if response.ok else self._connection.error_handler.refusal(response)[1]
+        try:
+            return Answer(response.status_code, True, json.loads(response.content), error)
+        except (ValueError, RecursionError):
+            return Answer(response.status_code, error=error)

@@ -1,0 +1,202 @@
+"""Every error as a value: code, kind, cause, remedy. What an HTTP status means stands in the manifest's filters instead.
+
+Code decides by `ConnectorError.code` and by types, never by words: a message may quote what the instance says.
+docs/errors.md is made from `ALL` and the filters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airbyte_cdk.models import FailureType
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+
+CONFIG, TRANSIENT = FailureType.config_error, FailureType.transient_error
+
+
+class ConnectorError(AirbyteTracedException):
+    """An error of the connector. `code`: its kind, for code and docs; `message`: for people."""
+
+    def __init__(self, code: str, kind: FailureType, text: str, said: str = "") -> None:
+        """`text`: the cause and the remedy. `said`: the instance's own words, which decide nothing."""
+        message = " ".join(filter(None, [text, f"[{code}]", said]))
+        super().__init__(message=message, internal_message=message, failure_type=kind)
+        self.code = code
+
+    @property
+    def text(self) -> str:
+        """The message, which is always there."""
+        return str(self)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A kind of error. `cause` and `remedy` hold the names of facts in braces; facts are never secrets nor records.
+
+    `kind`: a config error is the user's to change; a transient error passes, or is the instance's to change.
+    """
+
+    code: str
+    kind: FailureType
+    cause: str
+    remedy: str
+
+    def __call__(self, said: str = "", /, **facts: object) -> ConnectorError:
+        """The error with these facts. `said`: the instance's own words."""
+        return ConnectorError(self.code, self.kind, self.text(**facts), said)
+
+    def text(self, **facts: object) -> str:
+        """The cause and the remedy in words, without the code."""
+        return f"{self.cause}. {self.remedy}".format(**facts)
+
+
+# fmt: off
+# --- files and output -------------------------------------------------------------------------------------------------------
+
+UNREADABLE_FILE = Problem("unreadable-file", CONFIG, "{option}: {path} cannot be read: {reason}", "Check the path.")
+WRONG_FILE = Problem("unreadable-file", CONFIG,
+    "{option}: {path} does not hold {what} as JSON",
+    "Check that it is the right file.")
+UNWRITABLE_OUTPUT = Problem("unwritable-output", CONFIG, "The output cannot be written: {reason}", "Make room for it.")
+
+# --- configuration and state ------------------------------------------------------------------------------------------------
+
+NO_OBJECT = Problem("invalid-config", CONFIG, "The configuration is not a JSON object", 'Write it as {{"credentials": ...}}.')
+NO_DATE = Problem("invalid-config", CONFIG, '{field}: "{value}" is not a date', "Write it as 2024-01-31.")
+NO_SCHEME = Problem("invalid-config", CONFIG, "{field} names no scheme", "Choose one of {choices}.")
+MISSING = Problem("invalid-config", CONFIG, "{field} is missing", "Enter it.")
+EMPTY = Problem("invalid-config", CONFIG, "{field} is empty", "Enter it.")
+NO_MATCH = Problem("invalid-config", CONFIG, "{field} is not valid", "It should look like {example}.")
+NO_CHOICE = Problem("invalid-config", CONFIG, "{field} is not among the choices", "Choose one of {choices}.")
+OUT_OF_RANGE = Problem("invalid-config", CONFIG, "{field} is out of range", "Enter {range}.")
+WRONG_TYPE = Problem("invalid-config", CONFIG, "{field} is of the wrong type", "Enter {type}.")
+NO_ADDRESS = Problem("invalid-config", CONFIG,
+    '{field}: "{value}" is no address',
+    "It should look like https://instance.example.com.")
+PLAIN_HTTP = Problem("invalid-config", CONFIG,
+    "{field}: http sends credentials and data unencrypted",
+    "Use https://, or set allow_insecure_http in a closed network.")
+COLON = Problem("invalid-config", CONFIG, "{field} cannot hold a colon", "Check what was entered.")
+UNSENDABLE = Problem("invalid-config", CONFIG,
+    "{field} holds a character that cannot be sent, such as a line break",
+    "Copy it again.")
+NAME_TAKEN = Problem("invalid-config", CONFIG,
+    'Additional collections: there already is a stream "{name}"',
+    "Choose another name.")
+UNREADABLE_STATE = Problem("unreadable-state", CONFIG,
+    "{stream}: the saved state cannot be read: {cursor_field} is not a moment",
+    "Clear the data of this stream in the connection, so that it is read from the start.")
+
+# --- no answer --------------------------------------------------------------------------------------------------------------
+
+UNKNOWN_HOST = Problem("unknown-host", CONFIG,
+    '{stream}: the host name "{host}" is not known',
+    'Check "{field}" for a typing error; a private name needs the DNS server of its network.')
+TLS = Problem("tls", CONFIG,
+    '{stream}: no secure connection to "{host}" is possible: {detail}',
+    "Check that the host is right, that it speaks TLS on this port and that its certificate is valid and trusted by the "
+    "machine that runs the connector.")
+PROXY = Problem("proxy", TRANSIENT,
+    '{stream}: the proxy in front of "{host}" cannot be used',
+    "Check HTTPS_PROXY and NO_PROXY where the connector runs.")
+INVALID_ADDRESS = Problem("invalid-address", CONFIG, '{stream}: "{host}" is not an address that can be asked', 'Check "{field}".')
+REDIRECT_LOOP = Problem("redirected", CONFIG,
+    '{stream}: "{host}" redirects in circles',
+    "Check that the host is the address of the instance itself.")
+INVALID_CREDENTIALS = Problem("invalid-credentials", CONFIG,
+    "{stream}: the credentials hold a character that cannot be sent",
+    "Enter them again without line breaks.")
+REFUSED = Problem("refused", TRANSIENT,
+    '{stream}: "{host}" refuses connections',
+    "Check host and port; the instance may be down.")
+UNREACHABLE = Problem("no-answer", TRANSIENT,
+    '{stream}: "{host}" cannot be reached (no connection in time)',
+    "Check the host and port, and that a firewall or an allow-list lets the connector through.")
+NO_ANSWER = Problem("no-answer", TRANSIENT,
+    '{stream}: "{host}" did not answer in time',
+    "Try again later, or set a smaller page size.")
+DAMAGED_BODY = Problem("connection-lost", TRANSIENT,
+    '{stream}: "{host}" sent a body that cannot be decompressed',
+    "Try again later.")
+CONNECTION_LOST = Problem("connection-lost", TRANSIENT,
+    '{stream}: "{host}" broke the connection off before the answer was whole',
+    "Try again later.")
+
+# --- answers ----------------------------------------------------------------------------------------------------------------
+
+SLOW_BODY = Problem("no-answer", TRANSIENT,
+    "{stream}: the answer was not whole after {seconds:.0f} seconds",
+    "Try again later, or set a smaller page size.")
+TOO_LARGE = Problem("too-large", CONFIG,
+    "{stream}: the answer is larger than {mebibytes} MiB",
+    "Set a smaller page size, and conventions.paging to how this instance pages.")
+LONG_WAIT = Problem("long-wait", TRANSIENT,
+    "{stream}: the instance asks to wait {seconds:.0f} seconds before the next request, longer than the {longest:.0f} "
+    "seconds that this connector waits",
+    "Try again after that time.")
+REDIRECTED = Problem("redirected", CONFIG,
+    "{stream}: the instance redirects to another address, {address}",
+    'Credentials are not sent there. Set "Host" to the address of the instance itself; a sign-in page in front of it '
+    'needs the scheme that its gateway asks for under "Authentication".')
+UNKNOWN_STATUS = Problem("request-refused", CONFIG, "{stream}: the instance answered with status {status}", "Check the host.")
+UNKNOWN_FAILURE = Problem("request-refused", TRANSIENT, "{stream}: the instance answered with status {status}", "Check the host.")
+NOT_JSON = Problem("not-json", CONFIG,
+    "{stream}: the instance answered with {what} instead of JSON",
+    "Check that the host is the address of the instance itself and not of a sign-in or status page, and that the path "
+    "prefix (conventions.path_prefix) is right; records are expected under conventions.records_path.")
+UNKNOWN_ENVELOPE = Problem("unknown-envelope", CONFIG,
+    "{stream}: no array of records {where} in the answer{shape}",
+    'Set conventions.records_path to the path of the records ("." if the body itself is the array).')
+REPEATED_PAGE = Problem("repeated-page", CONFIG,
+    "{stream}: the instance gives the same page of {count} records again and again, so it ignores the paging parameter or "
+    "repeats its last page",
+    "Set conventions.paging (and the parameter's name) to how this instance pages; \"none\" if it gives everything at "
+    "once.")
+REPEATED_TOKEN = Problem("repeated-page", CONFIG,
+    '{stream}: the token at "{path}" does not lead to a next page',
+    "Set conventions.cursor_path and conventions.cursor_parameter to how this instance pages, or another "
+    "conventions.paging.")
+
+# --- the token endpoint -----------------------------------------------------------------------------------------------------
+
+TOKEN_UNAVAILABLE = Problem("token-unavailable", TRANSIENT,
+    "Authentication: the token URL failed with status {status}",
+    "Try again later; if it stays, ask who runs the identity provider.")
+TOKEN_REDIRECTED = Problem("redirected", CONFIG,
+    "Authentication: the token URL redirects to {address}",
+    "The client secret is not sent there. Set the token URL to the endpoint itself.")
+CLIENT_REFUSED = Problem("token-refused", CONFIG,
+    "Authentication: the token URL refused the client ({status})",
+    "Check client id, client secret, scopes and token URL.")
+TOKEN_NOT_JSON = Problem("token-refused", CONFIG,
+    "Authentication: the token URL did not answer with JSON",
+    "Check that it is the token endpoint of the identity provider.")
+NO_TOKEN = Problem("token-refused", CONFIG,
+    "Authentication: the token URL answered without an access token that can be sent",
+    "Check that it is the token endpoint of the identity provider.")
+
+# --- a read, a check or a probe as a whole ----------------------------------------------------------------------------------
+
+STREAMS_FAILED = Problem("streams-failed", CONFIG, "These streams did not sync completely: {streams}", "Each has said why above.")
+UNKNOWN_STREAMS = Problem("unknown-streams", CONFIG,
+    "These streams do not exist (any more): {streams}",
+    "Refresh the source schema of the connection.")
+WRONG_PREFIX = Problem("wrong-prefix", CONFIG,
+    "{address} has none of the collections: all {count} answer 404, so the path prefix or the host is wrong",
+    'Set the path prefix under "API conventions" (conventions.path_prefix) to what stands between host and collection.')
+NOTHING_PERMITTED = Problem("not-permitted", CONFIG,
+    "The credentials are good, but may not read any of the {count} collections of {address} (403)",
+    "Ask an administrator of the instance for the right to read them.")
+NOTHING_FOUND = Problem("wrong-prefix", CONFIG,
+    "Nothing of the API was found at {host}, under none of the usual path prefixes",
+    "Check the host; behind a gateway, ask for the path that leads to the API and set it as conventions.path_prefix.")
+TOO_MANY_REQUESTS = Problem("probe-ended", TRANSIENT,
+    "The probe stopped after {count} requests, its bound",
+    "What it found until then is listed.")
+TOO_SLOW = Problem("probe-ended", TRANSIENT,
+    "The instance is slow: the probe stopped after {seconds:.0f} seconds",
+    "Try again later.")
+
+# fmt: on
+
+ALL = [value for value in globals().values() if isinstance(value, Problem)]

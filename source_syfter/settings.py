@@ -1,0 +1,266 @@
+"""What the user typed, checked once and made whole: afterwards every field of the spec is there, and nothing else.
+
+A field without a default that was left out is None. Nobody below needs to know a default or a word for "empty".
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Optional
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import jsonschema
+import requests
+
+from source_syfter import problems
+from source_syfter.problems import ConnectorError
+from source_syfter.timestamps import parse, to_iso
+
+Settings = dict[str, Any]
+Schema = Mapping[str, Any]
+
+# Fields in which an empty text says something, and the word for it in a form, which drops empty texts.
+EMPTY_WORDS = {
+    "conventions.path_prefix": "/",
+    "conventions.records_path": ".",
+    "conventions.api_key_prefix": "none",
+    "conventions.limit_parameter": "none",
+    "conventions.updated_since_parameter": "none",
+}
+
+# The types of the spec's fields, in words.
+_TYPES = {"string": "a text", "integer": "a whole number", "boolean": "true or false", "array": "a list", "object": "an object"}
+
+
+def from_file(path: Path) -> Mapping[str, Any]:
+    """The configuration in a JSON file, as typed. Raises a config error that names the file and quotes nothing of it."""
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise problems.UNREADABLE_FILE(option="--config", path=path, reason=error.strerror) from None
+    except (ValueError, RecursionError):
+        config = None
+    if not isinstance(config, dict):
+        raise problems.WRONG_FILE(option="--config", path=path, what="a configuration")
+    return config
+
+
+def complete(config: Mapping[str, Any], spec: Schema) -> Settings:
+    """The settings that `config` stands for: every field of `spec` (the connection specification), in one form.
+
+    Raises a config error that names the field, and never shows the value of a secret.
+    """
+    if not isinstance(config, Mapping):
+        raise problems.NO_OBJECT()
+    known = _known(config, spec)
+    for error in _errors(known, spec):
+        raise error
+    settings: Settings = _with_defaults(known, spec)
+    insecure = settings["allow_insecure_http"]
+    settings["host"] = _address("Host (host)", settings["host"], insecure).rstrip("/")
+    settings["credentials"] = _credentials(known["credentials"], spec, insecure)
+    settings["start_date"] = _moment("Start date (start_date)", settings["start_date"])
+    conventions = settings["conventions"]
+    conventions["path_prefix"] = _path(conventions["path_prefix"])
+    prefix = conventions["api_key_prefix"]
+    # A form trims its values, and no scheme writes a word and a key without a blank.
+    conventions["api_key_prefix"] = f"{prefix} " if prefix[-1:].isalnum() else prefix
+    for collection in settings["additional_collections"]:
+        collection["path"] = _path(collection["path"])
+    return settings
+
+
+def as_typed(field: str, value: Any) -> Any:
+    """How a user types `value` into the convention `field`: a form drops empty texts."""
+    return EMPTY_WORDS[f"conventions.{field}"] if value == "" else value
+
+
+def is_loopback(hostname: str) -> bool:
+    """Whether `hostname` is this machine itself, to which plain http does no harm."""
+    try:
+        return ipaddress.ip_address(hostname).is_loopback
+    except ValueError:
+        return hostname == "localhost"
+
+
+def unencrypted(settings: Settings) -> Optional[str]:
+    """The address beyond this machine that is reached over plain http, if there is one."""
+    for address in (settings["host"], settings["credentials"].get("token_url") or ""):
+        parts = urlsplit(address)
+        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+            return str(address)
+    return None
+
+
+# --- what is known, and what is missing -------------------------------------------------------------------------------------
+
+
+def _properties(schema: Schema) -> dict[str, Schema]:
+    """The fields of an object; those of all its alternatives, if it has some."""
+    branches = [schema, *schema.get("oneOf", [])]
+    return {name: field for branch in branches for name, field in branch.get("properties", {}).items()}
+
+
+def _known(value: Any, schema: Schema, path: str = "") -> Any:
+    """`value` without the fields that `schema` does not name and without empty ones; words for "empty" become empty texts."""
+    fields = _properties(schema)
+    if isinstance(value, Mapping) and fields:
+        cleaned = {
+            name: _known(value[name], field, f"{path}.{name}".lstrip(".")) for name, field in fields.items() if name in value
+        }
+        return {name: item for name, item in cleaned.items() if item is not None and (item != "" or _says_something(path, name))}
+    if isinstance(value, list):
+        return [_known(item, schema.get("items", {}), f"{path}[]") for item in value]
+    if isinstance(value, float) and value.is_integer():
+        # An integer in JSON Schema, and how some tools write one.
+        return int(value)
+    if isinstance(value, str) and not path.startswith("credentials"):
+        text = value if path == "conventions.api_key_prefix" else value.strip()
+        return "" if text == EMPTY_WORDS.get(path) else text
+    return value
+
+
+def _says_something(path: str, name: str) -> bool:
+    # An empty credential is an error of its own.
+    return path == "credentials" or f"{path}.{name}" in EMPTY_WORDS
+
+
+def _with_defaults(value: Any, schema: Schema) -> Any:
+    """`value`, checked, with every field of `schema`: as given, else its default, else None."""
+    if schema["type"] == "array":
+        return [_with_defaults(item, schema["items"]) for item in value or []]
+    if schema["type"] == "object":
+        given = value or {}
+        return {name: _with_defaults(given.get(name), field) for name, field in _properties(schema).items()}
+    return schema.get("default") if value is None else value
+
+
+# --- checks -----------------------------------------------------------------------------------------------------------------
+
+
+def _errors(config: Mapping[str, Any], spec: Schema) -> Iterator[ConnectorError]:
+    """One error per fault, most outward first. A `oneOf` is judged by the branch that its constant selects."""
+    for fault in jsonschema.Draft7Validator(spec).iter_errors(config):
+        if fault.validator == "oneOf":
+            yield from _branch_errors(fault)
+        else:
+            yield _error(fault, spec)
+
+
+def _branch_errors(error: jsonschema.ValidationError) -> Iterator[ConnectorError]:
+    variants: Any = error.validator_value
+    branches = _by_scheme(variants)
+    chosen = error.instance.get("auth_type") if isinstance(error.instance, dict) else None
+    if not isinstance(chosen, str) or chosen not in branches:
+        yield problems.NO_SCHEME(field="Authentication (credentials.auth_type)", choices=", ".join(branches))
+        return
+    for fault in jsonschema.Draft7Validator(branches[chosen]).iter_errors(error.instance):
+        yield _error(fault, branches[chosen], within="credentials")
+
+
+def _error(error: jsonschema.ValidationError, schema: Schema, within: str = "") -> ConnectorError:
+    path = list(error.absolute_path)
+    expected: Any = error.validator_value
+    if error.validator == "required":
+        instance: Any = error.instance
+        path.append(next(name for name in expected if name not in instance))
+    field = _schema_at(schema, path)
+    key = ".".join(filter(None, [within, *map(str, path)]))
+    title = f"{field.get('title', 'The configuration')} ({key})"
+    # Never a value from the credentials, nor a password in an address.
+    value = str(error.instance)[:60]
+    if isinstance(error.instance, (str, int, float)) and not key.startswith("credentials") and "@" not in value:
+        title += f': "{value}"'
+    return _PROBLEMS[error.validator](title, field, expected)
+
+
+def _range(title: str, field: Schema, expected: Any) -> ConnectorError:
+    least, most = field.get("minimum"), field.get("maximum")
+    return problems.OUT_OF_RANGE(field=title, range=f"{least} to {most}" if most else f"{least} or more")
+
+
+# By keyword of the spec: what is wrong with a field.
+_PROBLEMS: dict[Any, Callable[[str, Schema, Any], ConnectorError]] = {
+    "required": lambda title, field, expected: problems.MISSING(field=title),
+    "pattern": lambda title, field, expected: problems.NO_MATCH(field=title, example=field["pattern_descriptor"]),
+    "minLength": lambda title, field, expected: problems.EMPTY(field=title),
+    "enum": lambda title, field, expected: problems.NO_CHOICE(field=title, choices=", ".join(map(str, expected))),
+    "minimum": _range,
+    "maximum": _range,
+    "type": lambda title, field, expected: problems.WRONG_TYPE(field=title, type=_TYPES[expected]),
+}
+
+
+def _schema_at(schema: Schema, path: list[Any]) -> Schema:
+    for step in path:
+        schema = schema.get("items", {}) if isinstance(step, int) else schema.get("properties", {}).get(step, {})
+    return schema
+
+
+def _address(title: str, value: str, insecure: bool) -> str:
+    """`value` as scheme, host, port and path."""
+    text = value.strip() if "://" in value else f"https://{value.strip()}"
+    parts = urlsplit(text)
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    if not parts.hostname or port == 0 or not _can_be_asked(text):
+        raise problems.NO_ADDRESS(field=title, value=value)
+    if parts.scheme.lower() == "http" and not insecure and not is_loopback(parts.hostname):
+        raise problems.PLAIN_HTTP(field=title)
+    return urlunsplit((parts.scheme.lower(), parts.netloc.lower(), parts.path, parts.query, ""))
+
+
+def _can_be_asked(address: str) -> bool:
+    try:
+        requests.Request("GET", address).prepare()
+    except (requests.RequestException, UnicodeError):
+        return False
+    return True
+
+
+def _path(value: str) -> str:
+    """`value` as it stands in an address, without slashes around it."""
+    return quote(value.strip("/"), safe="/%~")
+
+
+def _moment(title: str, value: Optional[str]) -> Optional[str]:
+    if value is None:
+        return None
+    moment = parse(value)
+    if moment is None:
+        raise problems.NO_DATE(field=title, value=value)
+    return to_iso(moment)
+
+
+def _by_scheme(variants: list[Any]) -> dict[str, Any]:
+    return {variant["properties"]["auth_type"]["const"]: variant for variant in variants}
+
+
+def _credentials(credentials: Mapping[str, Any], spec: Schema, insecure: bool) -> Settings:
+    """Without what another scheme left behind, which nobody has checked."""
+    scheme = _by_scheme(spec["properties"]["credentials"]["oneOf"])[credentials["auth_type"]]
+    cleaned = _with_defaults(credentials, scheme)
+    for name, title in (("api_key", "API key"), ("access_token", "Access token")):
+        if name in cleaned:
+            cleaned[name] = _header_value(f"{title} (credentials.{name})", cleaned[name].strip())
+    for name in ("username", "password", "client_id", "client_secret"):
+        if name in cleaned and not cleaned[name].strip():
+            raise problems.EMPTY(field=f"Authentication (credentials.{name})")
+    if ":" in cleaned.get("username", ""):
+        raise problems.COLON(field="User name (credentials.username)")
+    if "token_url" in cleaned:
+        cleaned["token_url"] = _address("Token URL (credentials.token_url)", cleaned["token_url"], insecure)
+    return dict(cleaned)
+
+
+def _header_value(title: str, value: str) -> str:
+    if not value:
+        raise problems.EMPTY(field=title)
+    if not value.isascii() or not value.isprintable():
+        raise problems.UNSENDABLE(field=title)
+    return value
