@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from integration_tests.test_fault_matrix import CASES, lots
 from sandbox import AUTH_TYPES, Sandbox, running
 from testing.disturbed import FIRST, STREAMS, code_of, confidential, disguises, furnish, in_haste, read_by, talkative
+from testing.fault_cases import CASES, lots
 from testing.forked import Nursery, arguments, nursery
 from testing.instance import Answer, Instance, connect
 from testing.instance import config as unit_config

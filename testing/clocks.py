@@ -9,6 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
+# Where the connector and the CDK wait.
+WAITING = ("airbyte_cdk.sources.streams.http.rate_limiting", "backoff._sync", "source_syfter.transport")
+
 
 class Clock:
     """Stands in for the `time` module where the connector and the CDK wait: a wait is noted and over at once."""
@@ -68,7 +71,7 @@ class SharedClock(Clock):
 
 def wind_up(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Clock:
     """Puts `clock` where the connector and the CDK look for the time."""
-    for module in ("airbyte_cdk.sources.streams.http.rate_limiting", "backoff._sync", "source_syfter.transport"):
+    for module in WAITING:
         monkeypatch.setattr(f"{module}.time", clock)
     # The CDK gives up after a time as well as after a number of tries.
     monkeypatch.setattr(
