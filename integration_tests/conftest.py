@@ -1,4 +1,4 @@
-"""Fixtures for tests that make many sources."""
+"""Fixtures for tests that make many sources, and processes that behave the same however the tests are started."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from testing.processes import default_signals
 from testing.reading import read_schema_once
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _default_signals() -> Iterator[None]:
+    with default_signals():
+        yield
 
 
 @pytest.fixture(scope="module")

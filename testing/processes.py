@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import Any
 Json = dict[str, Any]
 _SCRIPT = Path(sys.executable).with_name("source-syfter")
 COMMAND = [str(_SCRIPT)] if _SCRIPT.exists() else [sys.executable, "-c", "from source_syfter.run import run; run()"]
+ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
 
 @dataclass
@@ -68,6 +71,23 @@ class Run:
     def completed(self) -> set[str]:
         statuses = [trace["stream_status"] for trace in self.of("TRACE") if trace["type"] == "STREAM_STATUS"]
         return {status["stream_descriptor"]["name"] for status in statuses if status["status"] == "COMPLETE"}
+
+
+@contextmanager
+def default_signals() -> Iterator[None]:
+    """Within the block, processes begin with the default reaction to each signal, as under a platform.
+
+    Under `nohup`, or in the background of a script, some are ignored, and what is started goes on ignoring them. Here they get
+    a handler that does nothing: this process is as deaf as before, but a handler, unlike that, is not passed on to children.
+    """
+    ignored = [number for number in ENDING if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, lambda *_: None)
+    try:
+        yield
+    finally:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def run(
