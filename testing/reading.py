@@ -34,6 +34,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_syfter import source
 from source_syfter.source import SourceSyfter
+from testing.processes import saved_states
 
 Json = dict[str, Any]
 
@@ -147,12 +148,7 @@ def configured(streams: Sequence[str] | Mapping[str, str], mode: str = "incremen
 
 def saved(state: Mapping[str, Json]) -> list[AirbyteStateMessage]:
     """State messages, by stream name, in the form in which the platform hands them back."""
-    return [
-        AirbyteStateMessageSerializer.load(
-            {"type": "STREAM", "stream": {"stream_descriptor": {"name": name}, "stream_state": content}}
-        )
-        for name, content in state.items()
-    ]
+    return [AirbyteStateMessageSerializer.load(each) for each in saved_states(state)]
 
 
 def read(
