@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from benchmarks import report, tools
 from benchmarks.measure import Usage, reading, run, serving
 from benchmarks.tools import DLT, DLT_INCREMENTAL, FLOOR, FULL, INCREMENTAL, INCREMENTAL_10, SINGER, Tool, Workload
+from syfter_dlt.connector import arguments
 
 ALL = [FLOOR, FULL, INCREMENTAL, DLT, DLT_INCREMENTAL, SINGER]
 MAIN = [FLOOR, FULL, INCREMENTAL, DLT, SINGER]
@@ -54,16 +55,16 @@ def plan(options: argparse.Namespace) -> Plan:
 
 def start_up(folder: Path, host: str, turns: int, note: Progress) -> dict[tuple[str, str], list[Usage]]:
     """spec, check and discover: this connector, and the CDK's own runner with the same manifest made of stock parts."""
-    config = tools.config_file(folder, host)
+    _, *config = arguments(folder, "check", config=tools.configuration(host))
     bundle = folder / "manifest.yaml"
     with bundle.open("w") as out:
-        subprocess.run([tools.executable("source-syfter"), "bundle", "--config", config], stdout=out, check=True)
+        subprocess.run([tools.executable("source-syfter"), "bundle", *config], stdout=out, check=True)
     own, stock = tools.executable("source-syfter"), tools.executable("source-declarative-manifest")
     found: dict[tuple[str, str], list[Usage]] = defaultdict(list)
     for command in ("spec", "check", "discover"):
         task = note.add_task(command, total=turns)
         for _ in range(turns):
-            given = [] if command == "spec" else ["--config", config]
+            given = [] if command == "spec" else config
             with_manifest = [*given, "--manifest-path", str(bundle)] if given else []
             for name, line in (("connector", [own, command, *given]), ("cdk", [stock, command, *with_manifest])):
                 found[name, command].append(run(line, folder / "answer", folder / "log"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -12,6 +11,8 @@ import venv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from testing.processes import read_arguments
 
 HERE = Path(__file__).resolve().parent
 STREAMS = [
@@ -74,30 +75,10 @@ def connector(mode: str, workers: int | None = None) -> Callable[[str, Workload,
 
     def command(host: str, workload: Workload, folder: Path) -> Sequence[str]:
         names = [name.replace("-", "_") for name in workload.names]
-        config = config_file(folder, host, page_size=workload.page_size, **({"num_workers": workers} if workers else {}))
-        modes = ["full_refresh", "incremental"]
-        catalog = [
-            {
-                "stream": {"name": name, "json_schema": {}, "supported_sync_modes": modes},
-                "sync_mode": mode,
-                "destination_sync_mode": "append",
-            }
-            for name in names
-        ]
+        config = configuration(host, page_size=workload.page_size, **({"num_workers": workers} if workers else {}))
         # Older than every record: each passes the filter and the cursor.
-        state = [
-            {
-                "type": "STREAM",
-                "stream": {"stream_descriptor": {"name": name}, "stream_state": {"updated_at": "2025-01-01T00:00:00.000Z"}},
-            }
-            for name in names
-        ]
-        files = [
-            *("--config", config),
-            *("--catalog", written(folder / "catalog.json", {"streams": catalog})),
-            *("--state", written(folder / "state.json", state)),
-        ]
-        return [executable("source-syfter"), "read", *files]
+        state = {name: {"updated_at": "2025-01-01T00:00:00.000Z"} for name in names}
+        return [executable("source-syfter"), *read_arguments(folder, config, names, state, mode)]
 
     return command
 
@@ -133,11 +114,5 @@ def executable(name: str) -> str:
     return str(Path(sys.executable).parent / name)
 
 
-def written(path: Path, content: object) -> str:
-    path.write_text(json.dumps(content))
-    return str(path)
-
-
-def config_file(folder: Path, host: str, **options: object) -> str:
-    credentials = {"auth_type": "api_key", "api_key": "benchmark"}
-    return written(folder / "config.json", {"host": host, "credentials": credentials, **options})
+def configuration(host: str, **options: object) -> dict[str, object]:
+    return {"host": host, "credentials": {"auth_type": "api_key", "api_key": "benchmark"}, **options}

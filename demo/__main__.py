@@ -17,9 +17,10 @@ from rich.box import SIMPLE
 from rich.markup import escape
 from rich.table import Table
 
-from demo import answers, connector, instance, report
+from demo import answers, instance, report
 from demo.duckdb_sync import SCHEMA, StreamRead, Sync, load, row_counts, tables
 from demo.screen import PhaseError, Screen
+from syfter_dlt.connector import EXECUTABLE, Connector, ConnectorError
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
             sync_real_instance(screen, options)
         else:
             show_everything(screen, options)
-    except PhaseError as failure:
+    except (ConnectorError, PhaseError) as failure:
         screen.say(f"\n[red]{escape(str(failure))}[/red]")
         return 1
     except KeyboardInterrupt:
@@ -127,7 +128,7 @@ def fresh(options: argparse.Namespace) -> Path:
 def check_and_discover(screen: Screen, config: Path, sync: Sync) -> list[str]:
     """The two commands that Airbyte runs before it reads anything."""
     with screen.phase("check") as phase:
-        connector.check(config)
+        Connector(config, str(EXECUTABLE)).check()
         phase.result = "the instance answers and the key is good"
     with screen.phase("discover") as phase:
         phase.show("loading PyAirbyte")

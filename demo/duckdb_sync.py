@@ -19,8 +19,8 @@ from typing import Any
 
 import duckdb
 
-from demo.connector import EXECUTABLE
 from demo.screen import PhaseError
+from syfter_dlt.connector import EXECUTABLE
 
 SCHEMA = "syfter"
 

@@ -1,17 +1,23 @@
-"""Fixtures for tests that make many sources."""
+"""Fixtures for tests that make many sources, and processes that behave the same however the tests are started."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from airbyte_cdk.sources.declarative import concurrent_declarative_source as cdk
+
+from testing.processes import default_signals
+from testing.reading import read_schema_once
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _default_signals() -> Iterator[None]:
+    with default_signals():
+        yield
 
 
 @pytest.fixture(scope="module")
 def schema_read_once() -> Iterator[None]:
-    """The framework parses its own schema for each source, which takes longer than a small read."""
-    schema = cdk.get_declarative_component_schema()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cdk, "get_declarative_component_schema", lambda: schema)
+        read_schema_once(patch)
         yield

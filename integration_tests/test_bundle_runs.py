@@ -6,7 +6,6 @@ The second part makes an environment of its own for each framework, from the pac
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 import sys
@@ -19,7 +18,9 @@ import pytest
 
 from sandbox import AUTH_TYPES, COLLECTIONS, VARIANTS, Sandbox, canonical, running
 from source_syfter.bundle import VERSION, VERSION_FOR_ARRAYS, as_yaml, bundle
+from syfter_dlt.connector import arguments, message_in
 from testing.manifests import read_manifest
+from testing.processes import catalog_of
 from testing.reading import Outcome, read
 
 pytestmark = pytest.mark.usefixtures("schema_read_once")
@@ -100,30 +101,10 @@ def test_every_scheme_is_there(auth: str) -> None:
 
 def command_line(program: list[str], folder: Path, **files: Any) -> list[Json]:
     """The messages of a run of `program`; each of `files` is written as JSON and handed over by its name."""
-    arguments = []
-    for name, content in files.items():
-        (folder / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
-        arguments += [f"--{name}", str(folder / f"{name}.json")]
-    run = subprocess.run([*program, *arguments], capture_output=True, text=True, timeout=200, check=False)
-    lines = [line for line in run.stdout.splitlines() if line.startswith("{")]
-    assert lines, run.stderr[-2000:]
-    return [json.loads(line) for line in lines]
-
-
-def configured_catalog() -> Json:
-    """The nine streams, incremental, as a platform hands them over."""
-    return {
-        "streams": [
-            {
-                "stream": {"name": name, "json_schema": {}, "supported_sync_modes": ["full_refresh", "incremental"]},
-                "sync_mode": "incremental",
-                "destination_sync_mode": "append_dedup",
-                "cursor_field": ["updated_at"],
-                "primary_key": [["id"]],
-            }
-            for name in COLLECTIONS
-        ]
-    }
+    run = subprocess.run(arguments(folder, *program, **files), capture_output=True, text=True, timeout=200, check=False)
+    messages = [message for line in run.stdout.splitlines() if (message := message_in(line))]
+    assert messages, run.stderr[-2000:]
+    return messages
 
 
 def records_of(messages: list[Json]) -> dict[str, list[Json]]:
@@ -148,7 +129,7 @@ def test_the_generic_runner_runs_it(tmp_path: Path) -> None:
         manifest.write_text(as_yaml(bundle(config)), encoding="utf-8")
         place = ["--manifest-path", str(manifest)]
         check = command_line([*runner, "check", *place], tmp_path, config=config)
-        messages = command_line([*runner, "read", *place], tmp_path, config=config, catalog=configured_catalog())
+        messages = command_line([*runner, "read", *place], tmp_path, config=config, catalog=catalog_of(COLLECTIONS))
         assert records_of(messages) == truth(box)
 
     assert [m["connectionStatus"]["status"] for m in check if m["type"] == "CONNECTION_STATUS"] == ["SUCCEEDED"]
@@ -204,12 +185,12 @@ def test_runs_on_the_framework_that_it_names(name: str, frameworks: dict[str, st
         made = bundle(config)
         program = [*old(frameworks, made, tmp_path), "read"]
         by_package = read(config)
-        messages = command_line(program, tmp_path, config=config, catalog=configured_catalog())
+        messages = command_line(program, tmp_path, config=config, catalog=catalog_of(COLLECTIONS))
         assert records_of(messages) == truth(box)
 
         box.apply_day()
         again_by_package = read(config, state=states(by_package))
-        again = command_line(program, tmp_path, config=config, catalog=configured_catalog(), state=states_of(messages))
+        again = command_line(program, tmp_path, config=config, catalog=catalog_of(COLLECTIONS), state=states_of(messages))
         second = truth(box)
 
     expected = sorted_records(again_by_package.records) if asks_for_changes(box) else second
@@ -246,7 +227,7 @@ def test_every_scheme_on_the_framework_that_it_names(auth: str, frameworks: dict
     with running(companies=3) as box:
         config = box.config(auth)
         program = [*old(frameworks, bundle(config), tmp_path), "read"]
-        messages = command_line(program, tmp_path, config=config, catalog=configured_catalog())
+        messages = command_line(program, tmp_path, config=config, catalog=catalog_of(COLLECTIONS))
         assert records_of(messages) == truth(box)
 
 
@@ -259,7 +240,7 @@ def test_refusals_on_the_framework_that_it_names(frameworks: dict[str, str], tmp
         config = box.config(conventions={"records_path": "items"})
         box.fault("http-400", "company_financials")
         program = [*old(frameworks, bundle(config), tmp_path), "read"]
-        messages = command_line(program, tmp_path, config=config, catalog=configured_catalog())
+        messages = command_line(program, tmp_path, config=config, catalog=catalog_of(COLLECTIONS))
 
     errors = {
         m["trace"]["error"]["stream_descriptor"]["name"]: m["trace"]["error"]

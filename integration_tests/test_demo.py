@@ -236,6 +236,11 @@ def test_mistakes_are_said_in_words(
     assert said in " ".join(capsys.readouterr().out.split())
 
 
+def test_it_needs_no_dlt() -> None:
+    """`make demo` does not install it."""
+    subprocess.run([sys.executable, "-c", "import sys, demo.__main__; sys.exit('dlt' in sys.modules)"], cwd=ROOT, check=True)
+
+
 def test_a_database_that_is_open_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "output"
     output.mkdir()

@@ -29,7 +29,7 @@ from testing.disturbed import (
     read_by,
     resume,
 )
-from testing.fault_cases import CASES, COMPLETE, TRANSIENT, Case, same
+from testing.fault_cases import CASES, COMPLETE, TRANSIENT, Case, lots, same
 from testing.reading import Outcome, check
 
 # Words of which each message holds one: what to do about it.
@@ -45,14 +45,6 @@ PLACES: dict[str, tuple[int, int | None]] = {"once": (2, 2), "for ever": (1, Non
 
 def test_every_fault_of_the_sandbox_is_in_the_matrix() -> None:
     assert {case.fault or name for name, case in CASES.items()} | ELSEWHERE == set(FAULTS)
-
-
-def lots(place: str, turn: int) -> Iterator[dict[str, str]]:
-    """The faults, nine at a time, one for each stream; another `turn` puts each on another stream."""
-    names = [name for name, case in CASES.items() if place != "once" or case.once]
-    for start in range(0, len(names), len(STREAMS)):
-        lot = names[start : start + len(STREAMS)]
-        yield {STREAMS[(number + turn) % len(STREAMS)]: name for number, name in enumerate(lot)}
 
 
 def judge(box: Sandbox, way: str, place: str, lot: dict[str, str]) -> list[str]:

@@ -17,6 +17,7 @@ import duckdb
 import pytest
 
 from sandbox import COLLECTIONS, Sandbox, running
+from testing import processes
 
 ROOT = Path(__file__).resolve().parents[1]
 RUNTIME = Path(sys.prefix) / "runtime"
@@ -27,11 +28,9 @@ pytestmark = pytest.mark.skipif(not RUNTIME.exists(), reason="`make test` makes 
 
 def run(folder: Path, *command: str) -> list[dict[str, Any]]:
     environment = {"PATH": os.defpath, "HOME": str(folder)}
-    done = subprocess.run(
-        [RUNTIME / "bin" / "source-syfter", *command], cwd=folder, env=environment, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    done = processes.run(folder, *command, env=environment, program=[str(RUNTIME / "bin" / "source-syfter")])
+    assert done.status == 0, done.out[-2000:] + done.err
+    return done.messages
 
 
 @pytest.fixture(scope="module")

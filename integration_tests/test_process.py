@@ -19,6 +19,7 @@ import pytest
 
 import sandbox
 from sandbox import COLLECTIONS, Sandbox, running
+from syfter_dlt.connector import arguments
 from testing.processes import COMMAND, Json, Run, configured, run
 
 ODD: Json = {
@@ -281,10 +282,8 @@ def test_a_config_that_is_wrong_and_a_catalog_that_is_broken(folder: Path, box: 
 
 def test_a_closed_pipe_ends_the_read(folder: Path, box: Sandbox, catalog: Json) -> None:
     """A reader that goes away leaves no process behind."""
-    (folder / "config.json").write_text(json.dumps(box.config(page_size=1)))
-    (folder / "catalog.json").write_text(json.dumps(catalog))
-    arguments = ["read", "--config", str(folder / "config.json"), "--catalog", str(folder / "catalog.json")]
-    with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder) as process:
+    line = [*COMMAND, *arguments(folder, "read", config=box.config(page_size=1), catalog=catalog)]
+    with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=folder) as process:
         assert process.stdout
         process.stdout.readline()
         process.stdout.close()

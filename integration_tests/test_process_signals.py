@@ -15,7 +15,8 @@ import pytest
 
 from sandbox import Sandbox, running
 from testing.disturbed import STREAMS, by_key, code_in, disguises, missing
-from testing.forked import Nursery, Printed, arguments, nursery
+from testing.forked import Nursery, Printed, nursery
+from testing.processes import read_arguments
 
 
 @pytest.fixture(scope="module")
@@ -122,7 +123,7 @@ def test_nothing_is_written_to_any_disk(born: Nursery, box: Sandbox, tmp_path: P
 def program(folder: Path, box: Sandbox) -> tuple[int, Printed, str]:
     command = [sys.executable, "-c", "from source_syfter.run import run; run()"]
     done = subprocess.run(
-        [*command, *arguments(folder, box.config(page_size=6, num_workers=9), STREAMS), "--debug"],
+        [*command, *read_arguments(folder, box.config(page_size=6, num_workers=9), STREAMS), "--debug"],
         capture_output=True,
         timeout=120,
         cwd=Path(__file__).resolve().parents[1],

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from integration_tests.test_fault_matrix import CASES, lots
 from sandbox import AUTH_TYPES, Sandbox, running
 from testing.disturbed import FIRST, STREAMS, code_of, confidential, disguises, furnish, in_haste, read_by, talkative
-from testing.forked import Nursery, arguments, nursery
+from testing.fault_cases import CASES, lots
+from testing.forked import Nursery, nursery
 from testing.instance import Answer, Instance, connect
 from testing.instance import config as unit_config
+from testing.processes import read_arguments
 from testing.reading import Outcome, check, read
 
 KINDS = {"config_error", "transient_error"}
@@ -71,7 +72,7 @@ def test_a_process_at_debug_tells_no_secret_and_no_record(born: Nursery, tmp_pat
         for stream, name in zip(STREAMS, AT_ONCE, strict=True):
             # The second page: the first has been read, and could be quoted.
             box.fault(name, stream, 2)
-        argv = arguments(tmp_path, box.config(auth=auth, page_size=6, num_workers=9), STREAMS)
+        argv = read_arguments(tmp_path, box.config(auth=auth, page_size=6, num_workers=9), STREAMS)
         read_it = born.start([*argv, "--debug"])
         assert read_it.wait() == 1, read_it.text
         said = beside_records(read_it.text)

@@ -9,8 +9,8 @@ from pathlib import Path
 try:
     from dlt.common.exceptions import DltException
 
-    from syfter_dlt.bridge import load
-    from syfter_dlt.connector import BridgeError
+    from syfter_dlt.bridge import BridgeError, load
+    from syfter_dlt.connector import ConnectorError
 except ModuleNotFoundError as error:  # the connector's image and a plain installation have the command and not the extra
     if error.name != "dlt":
         raise
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
             full_refresh=options.full_refresh,
             program=options.connector,
         )
-    except (BridgeError, DltException) as error:
+    except (BridgeError, ConnectorError, DltException) as error:
         print(error, file=sys.stderr)
         return 1
     for stream, count in sorted(loaded.records.items()):

@@ -20,7 +20,7 @@ from typing import Any
 import dlt
 from dlt.extract import DltResource
 
-from syfter_dlt.connector import BridgeError, Connector, Message, error_in
+from syfter_dlt.connector import Connector, Message, error_in
 
 STATE = "airbyte_state"
 # What Airbyte's own destinations add; the dbt package sorts versions and measures freshness by it.
@@ -30,6 +30,10 @@ LOADER_COLUMNS: dict[str, Any] = {
     "_airbyte_meta": {"data_type": "json", "nullable": True},
 }
 TYPES = {"integer": "bigint", "number": "decimal", "boolean": "bool", "string": "text", "array": "json", "object": "json"}
+
+
+class BridgeError(Exception):
+    """Something that its reader can mend; the text says what."""
 
 
 @dataclass

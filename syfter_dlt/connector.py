@@ -1,4 +1,7 @@
-"""The connector as its users run it: a program that is given files and prints one JSON message a line."""
+"""The connector as its users run it: a program that is given files and prints one JSON message a line.
+
+A client of the Airbyte protocol for the bridge and for the demo; it does not need dlt.
+"""
 
 from __future__ import annotations
 
@@ -13,43 +16,65 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 Message = dict[str, Any]
+EXECUTABLE = Path(sys.executable).with_name("source-syfter")
+"""Where the connector is if it is installed in this environment."""
 
 
-class BridgeError(Exception):
-    """Something that its reader can mend; the text says what."""
+class ConnectorError(Exception):
+    """The connector cannot be run, or it says that something is wrong; the text says what."""
+
+
+def message_in(line: str | bytes) -> Message | None:
+    """The message of a line, or None if it is something else, such as what a library prints."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return None
+    return message if isinstance(message, dict) and "type" in message else None
 
 
 def error_in(message: Message) -> str | None:
-    """The text of a message that is an error."""
+    """The text of a message that is an error, or that says that a check has failed."""
     if message["type"] == "TRACE" and message["trace"]["type"] == "ERROR":
         return str(message["trace"]["error"]["message"])
+    if message["type"] == "CONNECTION_STATUS" and message["connectionStatus"]["status"] != "SUCCEEDED":
+        return str(message["connectionStatus"].get("message"))
     return None
+
+
+def arguments(folder: Path, command: str, *options: str, **files: Any) -> list[str]:
+    """The command line behind the program; the content of each of `files` (config, catalog, state) is put into `folder`."""
+    line = [command, *options]
+    for name, content in files.items():
+        file = folder / f"{name}.json"
+        file.write_text(json.dumps(content), encoding="utf-8")
+        line += [f"--{name}", str(file)]
+    return line
 
 
 class Connector:
     """`source-syfter`, or any other Airbyte source that is a program."""
 
     def __init__(self, config: Path, program: str | None = None) -> None:
-        beside_python = Path(sys.executable).parent / "source-syfter"
-        found = program or (str(beside_python) if beside_python.exists() else shutil.which("source-syfter"))
+        found = program or (str(EXECUTABLE) if EXECUTABLE.exists() else shutil.which(EXECUTABLE.name))
         if not found:
-            raise BridgeError(
+            raise ConnectorError(
                 "source-syfter is not installed in this environment. Install it, or name the program by --connector."
             )
         if not config.is_file():
-            raise BridgeError(f"There is no configuration file {config}.")
+            raise ConnectorError(f"There is no configuration file {config}.")
         self._program = found
         self._config = config
 
+    def check(self) -> None:
+        """Raises an error with the connector's own words if the instance cannot be read."""
+        if not any(message["type"] == "CONNECTION_STATUS" for message in self._all("check")):
+            raise ConnectorError("The connector said nothing about the connection.")
+
     def streams(self) -> dict[str, dict[str, Any]]:
         """What `discover` says, by the name of the stream."""
-        with self._running("discover") as messages:
-            said = list(messages)
-        if errors := [text for message in said if (text := error_in(message))]:
-            raise BridgeError(" ".join(errors))
-        return {
-            stream["name"]: stream for message in said if message["type"] == "CATALOG" for stream in message["catalog"]["streams"]
-        }
+        catalogs = [message["catalog"] for message in self._all("discover") if message["type"] == "CATALOG"]
+        return {stream["name"]: stream for catalog in catalogs for stream in catalog["streams"]}
 
     @contextmanager
     def read(self, streams: list[dict[str, Any]], state: list[dict[str, Any]]) -> Iterator[Iterator[Message]]:
@@ -69,18 +94,22 @@ class Connector:
         with self._running("read", catalog=catalog, state=state) as messages:
             yield messages
 
+    def _all(self, command: str) -> list[Message]:
+        """All that a command says; raises its errors."""
+        with self._running(command) as messages:
+            said = list(messages)
+        if errors := [text for message in said if (text := error_in(message))]:
+            raise ConnectorError(" ".join(errors))
+        return said
+
     @contextmanager
     def _running(self, command: str, **files: Any) -> Iterator[Iterator[Message]]:
-        with TemporaryDirectory(prefix="syfter-dlt-") as folder:
-            line = [self._program, command, "--config", str(self._config)]
-            for name, content in files.items():
-                file = Path(folder) / f"{name}.json"
-                file.write_text(json.dumps(content))
-                line += [f"--{name}", str(file)]
+        with TemporaryDirectory(prefix="source-syfter-") as folder:
+            line = [self._program, *arguments(Path(folder), command, "--config", str(self._config), **files)]
             try:
                 process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True, encoding="utf-8")  # noqa: S603
             except OSError as error:
-                raise BridgeError(f"{self._program} cannot be run: {error.strerror}.") from error
+                raise ConnectorError(f"{self._program} cannot be run: {error.strerror}.") from error
             try:
                 yield self._messages(process)
             finally:
@@ -91,9 +120,8 @@ class Connector:
         """Every message, its warnings also printed; at the end an error, if the program failed without one."""
         failed = False
         for line in process.stdout or ():
-            try:
-                message = json.loads(line)
-            except ValueError:
+            message = message_in(line)
+            if message is None:
                 print(line, end="", file=sys.stderr)
                 continue
             if message["type"] == "LOG" and message["log"]["level"] == "WARN":
@@ -102,4 +130,4 @@ class Connector:
             yield message
         code = process.wait()
         if code != 0 and not failed:
-            raise BridgeError(f"{self._program} ended with exit code {code} and without a word.")
+            raise ConnectorError(f"{self._program} ended with exit code {code} and without a word.")

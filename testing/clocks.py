@@ -9,9 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 
-# The modules that wait: what stands in for `time` has to stand in each.
+# Where the connector and the CDK wait.
 WAITING = (
     "airbyte_cdk.sources.streams.http.rate_limiting",
+    "backoff._sync",
     "source_syfter.components.authenticators",
     "source_syfter.components.http",
 )
@@ -75,7 +76,7 @@ class SharedClock(Clock):
 
 def wind_up(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Clock:
     """Puts `clock` where the connector and the CDK look for the time."""
-    for module in (*WAITING, "backoff._sync"):
+    for module in WAITING:
         monkeypatch.setattr(f"{module}.time", clock)
     # The CDK gives up after a time as well as after a number of tries.
     monkeypatch.setattr(

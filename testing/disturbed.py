@@ -9,19 +9,17 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 import pytest
-from airbyte_cdk.sources.declarative import concurrent_declarative_source as cdk
 
 from sandbox import COLLECTIONS, Sandbox, canonical
-from source_syfter import context, source, spec
+from source_syfter import context, spec
 from testing.clocks import WAITING
-from testing.reading import WANTED, Json, Outcome, read
+from testing.reading import Json, Outcome, make_sources_quickly, read
 
 STREAMS = list(COLLECTIONS)
 FULL, FIRST, LATER = "full refresh", "first incremental", "incremental with state"
@@ -51,18 +49,11 @@ class Hasty(SimpleNamespace):
 @contextmanager
 def in_haste(answer_seconds: float = ANSWER_SECONDS) -> Iterator[Hasty]:
     """Within the block, the connector has no patience: short time-outs, small bounds, no waits between tries."""
-    hasty, whole, schema = Hasty(), spec.manifest(), cdk.get_declarative_component_schema()
+    hasty, whole = Hasty(), spec.manifest()
     whole["definitions"]["requester"]["read_timeout_in_seconds"] = answer_seconds
-
-    def manifest() -> dict[str, Any]:
-        wanted = WANTED.get()
-        streams = [each for each in whole["streams"] if not wanted or each["$parameters"]["name"] in wanted]
-        return deepcopy({**whole, "streams": streams})
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(source, "manifest", manifest)
-        patch.setattr(cdk, "get_declarative_component_schema", lambda: schema)
-        for module in (*WAITING, "backoff._sync"):
+        make_sources_quickly(patch, whole)
+        for module in WAITING:
             patch.setattr(f"{module}.time", hasty)
         patch.setattr("source_syfter.components.http.LARGEST_BODY", LARGEST_BODY)
         for patience in ("READ", "CHECK"):

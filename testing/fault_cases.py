@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox import FAULTS
+from sandbox import COLLECTIONS, FAULTS
 
+STREAMS = list(COLLECTIONS)
 COMPLETE = "complete"
 TRANSIENT = {"server-error", "rate-limited", "long-wait", "no-answer", "connection-lost"}
 
@@ -92,3 +94,11 @@ CASES: dict[str, Case] = {
     },
     "content-length-short": same("not-json"),
 }
+
+
+def lots(place: str, turn: int) -> Iterator[dict[str, str]]:
+    """The faults, nine at a time, one for each stream; another `turn` puts each on another stream."""
+    names = [name for name, case in CASES.items() if place != "once" or case.once]
+    for start in range(0, len(names), len(STREAMS)):
+        lot = names[start : start + len(STREAMS)]
+        yield {STREAMS[(number + turn) % len(STREAMS)]: name for number, name in enumerate(lot)}

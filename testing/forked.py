@@ -18,6 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from syfter_dlt.connector import message_in
+from testing.processes import read_arguments
+
 ROOT = Path(__file__).resolve().parents[1]
 Json = dict[str, Any]
 
@@ -33,9 +36,9 @@ class Printed:
     def of(cls, data: bytes) -> Printed:
         printed = cls([])
         for line in data[: data.rfind(b"\n") + 1].decode().splitlines():
-            try:
-                printed.messages.append(json.loads(line))
-            except ValueError:
+            if message := message_in(line):
+                printed.messages.append(message)
+            else:
                 printed.noise.append(line)
         return printed
 
@@ -59,30 +62,6 @@ class Printed:
         """The errors that end streams or the whole."""
         traces = [message["trace"] for message in self.messages if message["type"] == "TRACE"]
         return [trace["error"] for trace in traces if trace.get("error")]
-
-
-def arguments(
-    folder: Path, config: Mapping[str, Any], streams: Sequence[str], state: Mapping[str, Json] | None = None
-) -> list[str]:
-    """The command line of an incremental read, whose files are put into `folder`."""
-    catalog = {
-        "streams": [
-            {
-                "stream": {"name": name, "json_schema": {}, "supported_sync_modes": ["full_refresh", "incremental"]},
-                "sync_mode": "incremental",
-                "destination_sync_mode": "append_dedup",
-            }
-            for name in streams
-        ]
-    }
-    saved = [
-        {"type": "STREAM", "stream": {"stream_descriptor": {"name": name}, "stream_state": content}}
-        for name, content in (state or {}).items()
-    ]
-    for name, content in (("config", config), ("catalog", catalog), ("state", saved)):
-        (folder / f"{name}.json").write_text(json.dumps(content))
-    files = [f"--{name}={folder / name}.json" for name in ("config", "catalog", *(["state"] if saved else []))]
-    return ["read", *files]
 
 
 class Process:
@@ -145,7 +124,7 @@ class Nursery:
         self, config: Mapping[str, Any], streams: Sequence[str], state: Mapping[str, Json] | None = None, **options: Any
     ) -> Process:
         """Starts an incremental read."""
-        return self.start(arguments(self._folder, config, streams, state), **options)
+        return self.start(read_arguments(self._folder, config, streams, state), **options)
 
     def close(self) -> None:
         """Ends the process; its children have been waited for."""

@@ -8,15 +8,14 @@ from typing import Any
 from airbyte_cdk.models import AirbyteMessage
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 
-from sandbox import COLLECTIONS
-from testing.reading import LOGGER, Json, Outcome, configured, saved
+from testing.reading import LOGGER, STREAMS, Json, Outcome, configured, saved
 
 
 def read_manifest(
     manifest: Mapping[str, Any], config: Mapping[str, Any], *streams: str, state: Mapping[str, Json] | None = None
 ) -> Outcome:
     """Reads `streams` (none named: all nine) of `manifest`; `state`: the last states, by stream."""
-    catalog = configured(streams or list(COLLECTIONS))
+    catalog = configured(streams or STREAMS)
     states = saved(state) if state else None
     source = ConcurrentDeclarativeSource(source_config=dict(manifest), config=config, catalog=catalog, state=states)
     messages: list[AirbyteMessage] = []

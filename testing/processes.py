@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
-import sys
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from syfter_dlt.connector import EXECUTABLE, arguments
+
 Json = dict[str, Any]
-_SCRIPT = Path(sys.executable).with_name("source-syfter")
-COMMAND = [str(_SCRIPT)] if _SCRIPT.exists() else [sys.executable, "-c", "from source_syfter.run import run; run()"]
+COMMAND = [str(EXECUTABLE)]
+ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
 
 @dataclass
@@ -70,17 +73,72 @@ class Run:
         return {status["stream_descriptor"]["name"] for status in statuses if status["status"] == "COMPLETE"}
 
 
+@contextmanager
+def default_signals() -> Iterator[None]:
+    """Within the block, processes begin with the default reaction to each signal, as under a platform.
+
+    Under `nohup`, or in the background of a script, some are ignored, and what is started goes on ignoring them. Here they get
+    a handler that does nothing: this process is as deaf as before, but a handler, unlike that, is not passed on to children.
+    """
+    ignored = [number for number in ENDING if signal.getsignal(number) is signal.SIG_IGN]
+    for number in ignored:
+        signal.signal(number, lambda *_: None)
+    try:
+        yield
+    finally:
+        for number in ignored:
+            signal.signal(number, signal.SIG_IGN)
+
+
 def run(
-    folder: Path, command: str, *options: str, cwd: Path | None = None, env: Mapping[str, str] | None = None, **files: Any
+    folder: Path,
+    command: str,
+    *options: str,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    program: Sequence[str] = COMMAND,
+    **files: Any,
 ) -> Run:
     """Runs `command`; `files`: content of --config, --catalog, --state."""
-    arguments = [command, *options]
-    for name, content in files.items():
-        path = folder / f"{name}.json"
-        path.write_text(json.dumps(content))
-        arguments += [f"--{name}", str(path)]
-    done = subprocess.run([*COMMAND, *arguments], capture_output=True, cwd=cwd or folder, env=env, timeout=120)
+    line = [*program, *arguments(folder, command, *options, **files)]
+    done = subprocess.run(line, capture_output=True, cwd=cwd or folder, env=env, timeout=120)
     return Run(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def catalog_of(streams: Iterable[str], mode: str = "incremental") -> Json:
+    """A configured catalog of streams that have not been discovered."""
+    return {
+        "streams": [
+            {
+                "stream": {"name": name, "json_schema": {}, "supported_sync_modes": ["full_refresh", "incremental"]},
+                "sync_mode": mode,
+                "destination_sync_mode": "append_dedup",
+                "cursor_field": ["updated_at"],
+                "primary_key": [["id"]],
+            }
+            for name in streams
+        ]
+    }
+
+
+def saved_states(states: Mapping[str, Json]) -> list[Json]:
+    """The states of streams, by name, in the form in which a platform hands them back."""
+    return [
+        {"type": "STREAM", "stream": {"stream_descriptor": {"name": name}, "stream_state": content}}
+        for name, content in states.items()
+    ]
+
+
+def read_arguments(
+    folder: Path,
+    config: Mapping[str, Any],
+    streams: Iterable[str],
+    state: Mapping[str, Json] | None = None,
+    mode: str = "incremental",
+) -> list[str]:
+    """The command line of a read, whose files are put into `folder`."""
+    files = {"state": saved_states(state)} if state else {}
+    return arguments(folder, "read", config=config, catalog=catalog_of(streams, mode), **files)
 
 
 def configured(discovered: Run, *streams: str) -> Json:

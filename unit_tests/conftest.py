@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from copy import deepcopy
-from typing import Any
 
 import pytest
-from airbyte_cdk.sources.declarative import concurrent_declarative_source as cdk
 from hypothesis import settings
 
 from source_syfter import source
 from testing.clocks import Clock, SharedClock, wind_up
 from testing.instance import Instance, connect
-from testing.reading import STREAMS, WANTED, trimmed
+from testing.reading import make_sources_quickly
 
 # The same examples in each run of `make test`; others, and many, with `--hypothesis-profile soak`.
 settings.register_profile("steady", derandomize=True)
@@ -23,18 +20,9 @@ settings.load_profile("steady")
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_sources() -> Iterator[None]:
-    """Makes sources in a fraction of the time: files are parsed once, and a read of some streams builds no others.
-
-    `test_manifest.py` and the integration tests take the real way.
-    """
-    whole, schema = source.manifest(), cdk.get_declarative_component_schema()
-
-    def manifest() -> dict[str, Any]:
-        return deepcopy(trimmed(whole, WANTED.get() or STREAMS))
-
+    """`test_manifest.py` and the integration tests take the real way."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(source, "manifest", manifest)
-        patch.setattr(cdk, "get_declarative_component_schema", lambda: schema)
+        make_sources_quickly(patch, source.manifest())
         yield
 
 

@@ -18,7 +18,8 @@ from source_syfter.bundle import VERSION, VERSION_FOR_ARRAYS, as_yaml, bundle, m
 from source_syfter.source import SourceSyfter
 from source_syfter.spec import manifest
 from testing.instance import HOST, KEY, Answer, Asked, Instance, config, oauth
-from testing.reading import LOGGER, STREAMS, Outcome, configured
+from testing.manifests import read_manifest
+from testing.reading import LOGGER
 
 CONVENTIONS: list[dict[str, Any]] = [
     {},
@@ -50,19 +51,6 @@ def parts(node: Any) -> Iterator[dict[str, Any]]:
         yield from parts(value)
     if isinstance(node, dict) and isinstance(node.get("type"), str):
         yield node
-
-
-def run(manifest: dict[str, Any], config: dict[str, Any], *streams: str) -> Outcome:
-    """Reads with the framework alone."""
-    catalog = configured(streams or STREAMS)
-    source = ConcurrentDeclarativeSource(source_config=manifest, config=config, catalog=catalog, state=None)
-    messages, failure = [], None
-    try:
-        for message in source.read(LOGGER, config, catalog, None):
-            messages.append(message)
-    except Exception as error:
-        failure = error
-    return Outcome(messages, failure)
 
 
 @pytest.mark.parametrize("conventions", CONVENTIONS, ids=lambda each: next(iter(each), "default"))
@@ -142,7 +130,7 @@ def test_catalog_is_the_packages() -> None:
 def test_keys_arrive_undamaged(instance: Instance, key: str, prefix: str) -> None:
     settings = config(credentials={"auth_type": "api_key", "api_key": key}, conventions={"api_key_prefix": prefix})
 
-    run(bundle(settings), settings, "companies")
+    read_manifest(bundle(settings), settings, "companies")
 
     start = {"none": "", "Token": "Token "}.get(prefix, prefix)
     assert instance.asked[0].headers["Authorization"] == start + key
@@ -152,7 +140,7 @@ def test_keys_arrive_undamaged(instance: Instance, key: str, prefix: str) -> Non
 def test_oauth_secrets_arrive_undamaged(instance: Instance, secret: str) -> None:
     settings = config(credentials=oauth(client_id="00", client_secret=secret, scopes="a b"))
 
-    run(bundle(settings), settings, "companies")
+    read_manifest(bundle(settings), settings, "companies")
 
     asked = instance.asked[0]
     assert asked.form == {"grant_type": "client_credentials", "client_id": "00", "client_secret": secret, "scope": "a b"}
@@ -186,7 +174,7 @@ def test_addresses_are_normalised_and_not_asked_in_the_open(host: str | None, in
 def test_start_dates_of_each_form(instance: Instance, start: str) -> None:
     settings = config(start_date=start, lookback_window_minutes=0)
 
-    outcome = run(bundle(settings), settings, "companies")
+    outcome = read_manifest(bundle(settings), settings, "companies")
 
     assert instance.queries("companies")[0]["updated_since"] == "2026-01-01T00:00:02.000Z"
     assert outcome.ids("companies") == [2, 3]
@@ -199,7 +187,7 @@ def test_an_unknown_envelope_is_refused(instance: Instance, body: Any) -> None:
     content = body if body == "<html>" else json.dumps(body)
     instance.always_answers("companies", Answer(content))
 
-    outcome = run(bundle(), config(), "companies")
+    outcome = read_manifest(bundle(), config(), "companies")
 
     assert outcome.kind_of("companies") == "config_error"
     assert "[unknown-envelope]" in outcome.message_of("companies")
@@ -211,7 +199,7 @@ def test_an_unknown_nested_envelope_is_refused(instance: Instance, body: Any) ->
     settings = config(conventions={"records_path": "result.items"})
     instance.always_answers("companies", Answer(body))
 
-    assert "[unknown-envelope]" in run(bundle(settings), settings, "companies").message_of("companies")
+    assert "[unknown-envelope]" in read_manifest(bundle(settings), settings, "companies").message_of("companies")
 
 
 @pytest.mark.parametrize("token", ["00", "1e5", "None", "a'b", '"q"', "é", 7])
@@ -224,7 +212,7 @@ def test_cursor_tokens_stay_as_sent(instance: Instance, token: Any) -> None:
     instance.always_answers("companies", answer)
     settings = config(conventions=CONVENTIONS[2])
 
-    outcome = run(bundle(settings), settings, "companies")
+    outcome = read_manifest(bundle(settings), settings, "companies")
 
     assert outcome.ids("companies") == [1, 2]
     assert [query.get("after") for query in instance.queries("companies")] == [None, str(token)]
@@ -237,7 +225,7 @@ def test_a_list_ends_where_no_token_is(instance: Instance, last: Any) -> None:
     instance.always_answers("companies", Answer(last))
     settings = config(conventions=CONVENTIONS[2])
 
-    outcome = run(bundle(settings), settings, "companies")
+    outcome = read_manifest(bundle(settings), settings, "companies")
 
     assert outcome.completed("companies")
     assert len(instance.asked) == 1
@@ -247,7 +235,7 @@ def test_a_refusal_is_the_users_to_mend(instance: Instance) -> None:
     for stream, code in {"companies": 401, "articles": 403, "company_overviews": 404, "company_financials": 400}.items():
         instance.always_answers(stream, Answer("", code))
 
-    outcome = run(bundle(), config())
+    outcome = read_manifest(bundle(), config())
 
     for stream in ("companies", "articles", "company_overviews", "company_financials"):
         assert outcome.kind_of(stream) == "config_error"

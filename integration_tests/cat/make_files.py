@@ -6,17 +6,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from sandbox import COLLECTIONS, Sandbox, running
+from testing import processes
 
 HERE = Path(__file__).resolve().parent
-EXECUTABLE = Path(sys.executable).with_name("source-syfter")
 FUTURE = "2999-12-31T23:59:59.999Z"
 
 Messages = list[dict[str, Any]]
@@ -24,25 +22,14 @@ Messages = list[dict[str, Any]]
 
 def run(box: Sandbox, command: str, config: dict[str, Any], state: list[dict[str, Any]] | None = None) -> Messages:
     """Runs one command of the connector against the sandbox, all streams incremental."""
+    files: dict[str, Any] = {"config": {**config, "host": box.url}}
+    if command == "read":
+        files |= {"catalog": processes.catalog_of(COLLECTIONS), **({"state": state} if state else {})}
     with tempfile.TemporaryDirectory() as folder:
-        options = ["--config", _file(folder, "config", {**config, "host": box.url})]
-        if command == "read":
-            streams = [
-                {"name": n, "json_schema": {}, "supported_sync_modes": ["full_refresh", "incremental"]} for n in COLLECTIONS
-            ]
-            catalog = [{"stream": s, "sync_mode": "incremental", "destination_sync_mode": "append_dedup"} for s in streams]
-            options += ["--catalog", _file(folder, "catalog", {"streams": catalog})]
-            options += ["--state", _file(folder, "state", state)] if state else []
-        done = subprocess.run([EXECUTABLE, command, *options], capture_output=True, text=True, timeout=120)
-        if done.returncode:
-            raise RuntimeError(done.stdout[-2000:])
-        return [json.loads(line) for line in done.stdout.splitlines()]
-
-
-def _file(folder: str, name: str, content: Any) -> str:
-    path = Path(folder, f"{name}.json")
-    path.write_text(json.dumps(content))
-    return str(path)
+        done = processes.run(Path(folder), command, **files)
+    if done.status:
+        raise RuntimeError(done.out[-2000:])
+    return done.messages
 
 
 def records(messages: Messages) -> dict[str, Messages]:
