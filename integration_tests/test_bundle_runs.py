@@ -49,7 +49,9 @@ def asks_for_changes(box: Sandbox) -> bool:
     return bool(box.variant.updated_since_parameter)
 
 
-@pytest.mark.parametrize("name", ["default", "bare-array", "cursor-modern", "document-store", "epoch", "summer-offset"])
+@pytest.mark.parametrize(
+    "name", ["default", "bare-array", "cursor-modern", "document-store", "epoch", "summer-offset", "key-in-query"]
+)
 def test_the_second_run_gives_the_same(name: str) -> None:
     with running(companies=8, conventions=name) as box:
         config = box.config(page_size=9)

@@ -350,6 +350,7 @@ DEFAULTS = {
     "path_prefix": "api",
     "api_key_header": "Authorization",
     "api_key_prefix": "Api-Key ",
+    "api_key_parameter": None,
     "records_path": "data",
     "paging": "offset",
     "limit_parameter": "limit",
@@ -380,8 +381,11 @@ def read(box: Sandbox, collection: str, config: dict[str, Any], since: str | Non
     assert set(conventions) == set(DEFAULTS)
     url = "/".join(filter(None, [box.url, conventions["path_prefix"], collection.replace("_", "-")]))
     session = requests.Session()
-    session.headers[conventions["api_key_header"]] = conventions["api_key_prefix"] + sandbox.API_KEY
     query: dict[str, Any] = {} if conventions["paging"] == "none" else {conventions["limit_parameter"]: 90}
+    if conventions["api_key_parameter"]:
+        query[conventions["api_key_parameter"]] = sandbox.API_KEY
+    else:
+        session.headers[conventions["api_key_header"]] = conventions["api_key_prefix"] + sandbox.API_KEY
     if since and conventions["updated_since_parameter"]:
         epoch = conventions["timestamp_format"] == "epoch_ms"
         query[conventions["updated_since_parameter"]] = parse(since) if epoch else since

@@ -142,6 +142,18 @@ def test_another_host_does_not_see_a_key_in_a_header_of_ones_own() -> None:
         assert not outcome.completed("articles")
 
 
+def test_a_key_in_the_address_is_masked_wherever_the_address_is_logged() -> None:
+    with running(companies=8, conventions="key-in-query") as box:
+        box.fault("http-500", collection="articles", first=2, last=2)
+        box.fault("http-400", collection="companies")
+        with in_haste():
+            outcome = read_by(FIRST, box, "articles", "companies")
+
+        assert outcome.completed("articles")
+        assert "/api/articles?" in outcome.log, "addresses are logged"
+        assert not [form for form in disguises(box.config()) if form in outcome.text]
+
+
 @pytest.mark.parametrize(
     "location",
     [

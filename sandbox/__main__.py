@@ -78,10 +78,12 @@ def _is_loopback(host: str) -> bool:
 def _welcome(url: str, conventions: str) -> str:
     variant = VARIANTS[conventions]
     sample = url + variant.path("companies")
-    key = f"{variant.api_key_header}: {variant.api_key_prefix}{auth.API_KEY}"
+    key = f"-H '{variant.api_key_header}: {variant.api_key_prefix}{auth.API_KEY}' '{sample}'"
+    if variant.api_key_parameter:
+        key = f"'{sample}?{variant.api_key_parameter}={auth.API_KEY}'"
     return f"""Syfter sandbox at {url} (conventions: {conventions}; made-up data, demo credentials)
 
-  API key   curl -H '{key}' '{sample}'
+  API key   curl {key}
   bearer    curl -H 'Authorization: Bearer {auth.ACCESS_TOKEN}' '{sample}'
   basic     curl -u {auth.USERNAME}:{auth.PASSWORD} '{sample}'
   OAuth 2   token URL {url}{auth.TOKEN_PATH}, client id {auth.CLIENT_ID}, client secret {auth.CLIENT_SECRET}

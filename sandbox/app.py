@@ -97,7 +97,7 @@ def _admit(state: State, collection: str, request: Recorded, limits: dict[str, s
     variant = state.variant
     if limits.get("X-RateLimit-Remaining") == "-1":
         raise RefusedError(429, "Too many requests.", {**limits, "X-RateLimit-Remaining": "0", "Retry-After": "1"})
-    if not state.auth.allows(request.headers):
+    if not state.auth.allows(request.headers, request.query):
         raise RefusedError(401, "The API key, token or password is wrong or has expired.")
     if collection in state.removed:
         raise RefusedError(404, f"Not found: {request.path}")

@@ -36,18 +36,23 @@ def credentials(auth: str, url: str) -> dict[str, Any]:
 
 @dataclass
 class Auth:
-    """The door: checks the headers of a request, and issues tokens for client credentials."""
+    """The door: checks headers and query of a request, and issues tokens for client credentials."""
 
     api_key_header: str = "Authorization"
     api_key_prefix: str = "Api-Key "
+    api_key_parameter: str | None = None
+    """Query parameter that carries the key; the header is then not looked at."""
     expires_in: float | None = 3600
     """Life of an issued token in seconds; None: an hour, but the response does not say so."""
     tokens_issued: int = 0
     _valid_until: dict[str, float] = field(default_factory=dict)
 
-    def allows(self, headers: dict[str, str]) -> bool:
-        """Whether these headers (names in lower case) hold valid credentials of any of the four schemes."""
-        if headers.get(self.api_key_header.lower()) == self.api_key_prefix + API_KEY:
+    def allows(self, headers: dict[str, str], query: dict[str, str]) -> bool:
+        """Whether a request with these headers (names in lower case) and `query` holds valid credentials of any scheme."""
+        if self.api_key_parameter:
+            if query.get(self.api_key_parameter) == API_KEY:
+                return True
+        elif headers.get(self.api_key_header.lower()) == self.api_key_prefix + API_KEY:
             return True
         scheme, _, secret = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":

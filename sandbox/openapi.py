@@ -10,6 +10,19 @@ from sandbox.auth import TOKEN_PATH
 from sandbox.models import MODELS, Error, Page, Token
 from sandbox.variants import Variant
 
+
+def _api_key(variant: Variant) -> dict[str, str]:
+    if variant.api_key_parameter:
+        return {"type": "apiKey", "in": "query", "name": variant.api_key_parameter, "x-evidence": "A"}
+    return {
+        "type": "apiKey",
+        "in": "header",
+        "name": variant.api_key_header,
+        "description": f"The value is `{variant.api_key_prefix}<key>`.",
+        "x-evidence": "E",
+    }
+
+
 _SECURITY: list[dict[str, list[str]]] = [{"ApiKey": []}, {"Bearer": []}, {"Basic": []}, {"OAuth2": []}]
 # by reference: a model here would be compiled for every response of every route, and starting would take twice as long
 _ERROR = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
@@ -79,13 +92,7 @@ def describe(app: FastAPI, variant: Variant) -> None:
             document = generated()
             components = document.setdefault("components", {})
             components["securitySchemes"] = {
-                "ApiKey": {
-                    "type": "apiKey",
-                    "in": "header",
-                    "name": variant.api_key_header,
-                    "description": f"The value is `{variant.api_key_prefix}<key>`.",
-                    "x-evidence": "E",
-                },
+                "ApiKey": _api_key(variant),
                 "Bearer": {"type": "http", "scheme": "bearer", "x-evidence": "A"},
                 "Basic": {"type": "http", "scheme": "basic", "x-evidence": "A"},
                 "OAuth2": {

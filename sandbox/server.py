@@ -244,7 +244,7 @@ def make_state(
     variant = VARIANTS[conventions] if isinstance(conventions, str) else conventions
     if page_cap is not None:
         variant = replace(variant, page_cap=page_cap)
-    auth = Auth(variant.api_key_header, variant.api_key_prefix, expires_in)
+    auth = Auth(variant.api_key_header, variant.api_key_prefix, variant.api_key_parameter, expires_in)
     return State(Dataset(companies, seed), variant, auth, latency=latency, keep_requests=keep_requests)
 
 

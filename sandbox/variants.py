@@ -28,6 +28,7 @@ class Variant:
     path_prefix: str = "api"
     api_key_header: str = "Authorization"
     api_key_prefix: str = "Api-Key "
+    api_key_parameter: str | None = None
     records_path: str = "data"
     paging: str = "offset"
     limit_parameter: str = "limit"
@@ -89,7 +90,7 @@ class Variant:
             "cursor": {self.limit_parameter, self.cursor_parameter},
             "none": set(),
         }[self.paging]
-        return (paging | {self.updated_since_parameter}) - {""}
+        return (paging | {self.updated_since_parameter, self.api_key_parameter or ""}) - {""}
 
     def writer(self) -> Callable[[Json], Json] | None:
         """Puts a record into this variant's form; None if that is the contract's form."""
@@ -153,6 +154,7 @@ CONVENTIONS = frozenset(field.name for field in fields(Variant)) & {
     "path_prefix",
     "api_key_header",
     "api_key_prefix",
+    "api_key_parameter",
     "records_path",
     "paging",
     "limit_parameter",
@@ -245,6 +247,7 @@ VARIANTS = {
         Variant("gateway", "paths begin with /gateway/syfter/api", path_prefix="gateway/syfter/api"),
         Variant("x-api-key", "the key is the whole of the header X-API-Key", api_key_header="X-API-Key", api_key_prefix=""),
         Variant("token-key", "the key follows the word Token", api_key_prefix="Token "),
+        Variant("key-in-query", "the key is the query parameter `api_key`", api_key_parameter="api_key"),
         Variant("rate-limited", "20 requests a second; beyond that 429 with Retry-After", requests_per_second=20),
         # several at once
         Variant("document-store", "_id, epoch timestamps, page numbers from 0, `docs`, no filter", **_DOCUMENT_STORE),

@@ -12,7 +12,7 @@ import yaml
 
 from source_syfter.conventions import address, changes, credentials, fields, paging, records, streams
 from source_syfter.conventions.edits import expanded, name_of, reference
-from source_syfter.problems import ConnectorError
+from source_syfter.problems import SyfterError
 from source_syfter.settings import Settings, complete, from_file
 from source_syfter.spec import code_of, manifest
 
@@ -77,7 +77,7 @@ def main(args: Sequence[str]) -> int:
     options = parser.parse_args(args)
     try:
         text = as_yaml(bundle(from_file(options.config) if options.config else None))
-    except ConnectorError as error:
+    except SyfterError as error:
         print(error.text, file=sys.stderr)
         return 1
     if options.output is None:

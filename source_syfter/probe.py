@@ -20,7 +20,7 @@ from source_syfter.conventions import address, changes, fields, paging, records,
 from source_syfter.probing.client import BOUND, Answer, Client, Connection
 from source_syfter.probing.instance import Instance
 from source_syfter.probing.report import Collection, Report, failure, running_count, show
-from source_syfter.problems import ConnectorError
+from source_syfter.problems import SyfterError
 from source_syfter.secrecy import hide_secrets, presentable
 from source_syfter.settings import Settings, as_typed, complete, from_file
 from source_syfter.spec import manifest
@@ -40,7 +40,7 @@ def probe(config: Mapping[str, Any], on_request: Callable[[int, str], None] = la
     instance = Instance(settings, package, client)
     try:
         _find_out(instance)
-    except ConnectorError as error:
+    except SyfterError as error:
         instance.note("connection", "fault", error.text)
     _note_limits(instance)
     _suggest(instance)
@@ -64,7 +64,7 @@ def main(args: Sequence[str]) -> int:
     try:
         with running_count(BOUND) as on_request:
             report = probe(from_file(options.config), on_request)
-    except ConnectorError as error:
+    except SyfterError as error:
         failure(presentable(error.text))
         return 1
     if options.json:

@@ -1,6 +1,6 @@
 """Every error as a value: code, kind, cause, remedy. What an HTTP status means stands in the manifest's filters instead.
 
-Code decides by `ConnectorError.code` and by types, never by words: a message may quote what the instance says.
+Code decides by `SyfterError.code` and by types, never by words: a message may quote what the instance says.
 docs/errors.md is made from `ALL` and the filters.
 """
 
@@ -14,7 +14,7 @@ from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 CONFIG, TRANSIENT = FailureType.config_error, FailureType.transient_error
 
 
-class ConnectorError(AirbyteTracedException):
+class SyfterError(AirbyteTracedException):
     """An error of the connector. `code`: its kind, for code and docs; `message`: for people."""
 
     def __init__(self, code: str, kind: FailureType, text: str, said: str = "") -> None:
@@ -41,9 +41,9 @@ class Problem:
     cause: str
     remedy: str
 
-    def __call__(self, said: str = "", /, **facts: object) -> ConnectorError:
+    def __call__(self, said: str = "", /, **facts: object) -> SyfterError:
         """The error with these facts. `said`: the instance's own words."""
-        return ConnectorError(self.code, self.kind, self.text(**facts), said)
+        return SyfterError(self.code, self.kind, self.text(**facts), said)
 
     def text(self, **facts: object) -> str:
         """The cause and the remedy in words, without the code."""

@@ -16,7 +16,7 @@ import jsonschema
 import requests
 
 from source_syfter import problems
-from source_syfter.problems import ConnectorError
+from source_syfter.problems import SyfterError
 from source_syfter.timestamps import parse, to_iso
 
 Settings = dict[str, Any]
@@ -141,7 +141,7 @@ def _with_defaults(value: Any, schema: Schema) -> Any:
 # --- checks -----------------------------------------------------------------------------------------------------------------
 
 
-def _errors(config: Mapping[str, Any], spec: Schema) -> Iterator[ConnectorError]:
+def _errors(config: Mapping[str, Any], spec: Schema) -> Iterator[SyfterError]:
     """One error per fault, most outward first. A `oneOf` is judged by the branch that its constant selects."""
     for fault in jsonschema.Draft7Validator(spec).iter_errors(config):
         if fault.validator == "oneOf":
@@ -150,7 +150,7 @@ def _errors(config: Mapping[str, Any], spec: Schema) -> Iterator[ConnectorError]
             yield _error(fault, spec)
 
 
-def _branch_errors(error: jsonschema.ValidationError) -> Iterator[ConnectorError]:
+def _branch_errors(error: jsonschema.ValidationError) -> Iterator[SyfterError]:
     variants: Any = error.validator_value
     branches = _by_scheme(variants)
     chosen = error.instance.get("auth_type") if isinstance(error.instance, dict) else None
@@ -161,7 +161,7 @@ def _branch_errors(error: jsonschema.ValidationError) -> Iterator[ConnectorError
         yield _error(fault, branches[chosen], within="credentials")
 
 
-def _error(error: jsonschema.ValidationError, schema: Schema, within: str = "") -> ConnectorError:
+def _error(error: jsonschema.ValidationError, schema: Schema, within: str = "") -> SyfterError:
     path = list(error.absolute_path)
     expected: Any = error.validator_value
     if error.validator == "required":
@@ -177,13 +177,13 @@ def _error(error: jsonschema.ValidationError, schema: Schema, within: str = "") 
     return _PROBLEMS[error.validator](title, field, expected)
 
 
-def _range(title: str, field: Schema, expected: Any) -> ConnectorError:
+def _range(title: str, field: Schema, expected: Any) -> SyfterError:
     least, most = field.get("minimum"), field.get("maximum")
     return problems.OUT_OF_RANGE(field=title, range=f"{least} to {most}" if most else f"{least} or more")
 
 
 # By keyword of the spec: what is wrong with a field.
-_PROBLEMS: dict[Any, Callable[[str, Schema, Any], ConnectorError]] = {
+_PROBLEMS: dict[Any, Callable[[str, Schema, Any], SyfterError]] = {
     "required": lambda title, field, expected: problems.MISSING(field=title),
     "pattern": lambda title, field, expected: problems.NO_MATCH(field=title, example=field["pattern_descriptor"]),
     "minLength": lambda title, field, expected: problems.EMPTY(field=title),

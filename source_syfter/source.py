@@ -30,7 +30,7 @@ from source_syfter import problems, timestamps
 from source_syfter.components.cursors import Backpressure, TunedStream
 from source_syfter.context import Context
 from source_syfter.conventions import tailored
-from source_syfter.problems import ConnectorError
+from source_syfter.problems import SyfterError
 from source_syfter.secrecy import hide_secrets, presentable
 from source_syfter.settings import Settings, complete, unencrypted
 from source_syfter.spec import code_of, manifest
@@ -56,7 +56,7 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         **kwargs: Any,
     ) -> None:
         definition = manifest()
-        self._error: Optional[ConnectorError] = None
+        self._error: Optional[SyfterError] = None
         self.raw_config = config or {}
         self._context = context or Context()
         self._backpressure = Backpressure()
@@ -71,7 +71,7 @@ class SourceSyfter(ConcurrentDeclarativeSource):
             self._cursors = _cursor_fields(definition)
             self._previous = _previous(state, self._cursors)
             self._settings = {**settings, run_context.KEY: self._context}
-        except ConnectorError as error:
+        except SyfterError as error:
             self._error, state = error, None
             # Its template needs settings.
             definition.pop("concurrency_level")
@@ -87,11 +87,11 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         if self._error:
             return _failed(self._error)
         self._warn_of_http(logger)
-        refused: list[ConnectorError] = []
+        refused: list[SyfterError] = []
         for stream in SourceSyfter(config=self.raw_config, context=Context(run_context.CHECK)).streams({}):
             try:
                 _read_one(stream)
-            except ConnectorError as error:
+            except SyfterError as error:
                 if error.code not in (_MISSING, _NOT_PERMITTED):
                     return _failed(error)
                 refused.append(error)
@@ -142,7 +142,7 @@ class SourceSyfter(ConcurrentDeclarativeSource):
                 yield message
         except AirbyteTracedException as error:
             # The CDK's own summary of the streams that failed says less than the one below.
-            if isinstance(error, ConnectorError) or not failures:
+            if isinstance(error, SyfterError) or not failures:
                 raise
         if failures or unknown:
             raise _summary(failures, unknown)
@@ -154,7 +154,7 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         if self._error:
             raise self._error
 
-    def _nothing_readable(self, refused: list[ConnectorError]) -> AirbyteConnectionStatus:
+    def _nothing_readable(self, refused: list[SyfterError]) -> AirbyteConnectionStatus:
         prefix = self._settings["conventions"]["path_prefix"]
         facts = {"address": "/".join(filter(None, [self._settings["host"], prefix])), "count": len(refused)}
         codes = {error.code for error in refused}
@@ -240,7 +240,7 @@ def _previous(state: list[AirbyteStateMessage], cursors: Mapping[str, Optional[s
     return values
 
 
-def _summary(failures: Mapping[str, FailureType], unknown: list[str]) -> ConnectorError:
+def _summary(failures: Mapping[str, FailureType], unknown: list[str]) -> SyfterError:
     """The error that ends a read in which streams failed; each has said why before."""
     if not failures:
         return problems.UNKNOWN_STREAMS(streams=", ".join(unknown))

@@ -98,11 +98,8 @@ def fields(manifest: dict[str, Any]) -> str:
     for stream in manifest["streams"]:
         name = stream["$parameters"]["name"]
         found = schema(name)
-        rows = [
-            [f"`{key}`", type_of(value), value.get("description", ""), value.get("x-evidence", "")]
-            for key, value in properties(found)
-        ]
-        parts.append(f"### {name}\n\n{found['description']}\n\n{table(['Field', 'Type', 'What it is', 'Known as'], rows)}\n")
+        rows = [[f"`{key}`", type_of(value), value.get("description", ""), evidence(value)] for key, value in properties(found)]
+        parts.append(f"### {name}\n\n{found['description']}\n\n{table(['Field', 'Type', 'What it is', 'Evidence'], rows)}\n")
     return "\n".join(parts)
 
 
@@ -120,6 +117,12 @@ def type_of(found: dict[str, Any]) -> str:
     if found.get("items"):
         text += f" of {type_of(found['items'])}"
     return f"{text}, {found['format']}" if "format" in found else text
+
+
+def evidence(found: dict[str, Any]) -> str:
+    """How well a field is known; its key, where that is less: see docs/api.md."""
+    marks = [found.get("x-evidence"), found.get("x-evidence-key")]
+    return ", key ".join(f"[{mark}]" for mark in marks if mark)
 
 
 def settings(spec: dict[str, Any]) -> str:

@@ -26,7 +26,7 @@ def test_a_message_says_what_is_wrong_and_what_to_do(message: Message) -> None:
 
 def test_no_error_is_made_elsewhere() -> None:
     """But of problems, and of the manifest's filters by the error handler: so no text stands elsewhere."""
-    made = re.compile(r"(?<!class )\b(ConnectorError|AirbyteTracedException)\(")
+    made = re.compile(r"(?<!class )\b(SyfterError|AirbyteTracedException)\(")
     makers = {file.name for file in (ROOT / "source_syfter").rglob("*.py") if made.search(file.read_text(encoding="utf-8"))}
 
     assert makers == {"problems.py", "errors.py"}

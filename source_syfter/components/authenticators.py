@@ -17,7 +17,7 @@ from source_syfter import problems
 from source_syfter.components.errors import explain, own_words
 from source_syfter.components.http import BoundedBody, origin, redirect_target, same_origin
 from source_syfter.context import context_of
-from source_syfter.problems import ConnectorError
+from source_syfter.problems import SyfterError
 from source_syfter.secrecy import maskable
 
 # Seconds to connect to the token endpoint and to wait for it: with a page's 30, a check ends within a minute.
@@ -115,7 +115,7 @@ class OAuthClientCredentials(DeclarativeAuthenticator):
             raise self._context.token_error
         try:
             self._take(self._ask())
-        except ConnectorError as error:
+        except SyfterError as error:
             self._context.token_error = error
             raise
 

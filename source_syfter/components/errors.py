@@ -20,7 +20,7 @@ from airbyte_cdk.sources.types import Config
 
 from source_syfter import problems, timestamps
 from source_syfter.context import context_of
-from source_syfter.problems import ConnectorError, Problem
+from source_syfter.problems import Problem, SyfterError
 
 # What the handler leaves on a response or exception for the back-off, and on a request: one thread handles it from end to end.
 _ERROR = "_syfter_error"
@@ -74,7 +74,7 @@ class ErrorHandler(DefaultErrorHandler):
         setattr(response_or_exception, _ERROR, error)
         return ErrorResolution(action, error.failure_type, error.text)
 
-    def refusal(self, response: requests.Response) -> tuple[ResponseAction, ConnectorError]:
+    def refusal(self, response: requests.Response) -> tuple[ResponseAction, SyfterError]:
         """What `response`, which is not ok, leads to, and the error that it is if nothing is tried any more."""
         said = own_words(response)
         # By the status alone: nothing that an instance writes into a body decides, and a body nested without end is not read.
@@ -94,7 +94,7 @@ class ErrorHandler(DefaultErrorHandler):
             setattr(response.request, _REFRESHED, True)
         elif action is ResponseAction.FAIL:
             kind = found.failure_type or FailureType.config_error
-        return action, ConnectorError(code, kind, found.error_message or "", said)
+        return action, SyfterError(code, kind, found.error_message or "", said)
 
 
 @dataclass
@@ -123,7 +123,7 @@ class Backoff(BackoffStrategy):
         longest = self._context.patience.longest_wait
         if asked_for is not None and asked_for > longest:
             raise problems.LONG_WAIT(stream=self._stream, seconds=asked_for, longest=longest)
-        error: ConnectorError = getattr(response_or_exception, _ERROR)
+        error: SyfterError = getattr(response_or_exception, _ERROR)
         if attempt_count > self._retries(response, error):
             # Once one stream has tried in vain, the others give up at once: a silent server ends a read of all streams
             # within four minutes (test_a_server_that_never_answers).
@@ -134,7 +134,7 @@ class Backoff(BackoffStrategy):
         # The CDK adds a second to each wait.
         return min(2.0**attempt_count, _LONGEST_BACKOFF) * random.uniform(0.5, 1.0)
 
-    def _retries(self, response: Optional[requests.Response], error: ConnectorError) -> int:
+    def _retries(self, response: Optional[requests.Response], error: SyfterError) -> int:
         patience = self._context.patience
         if response is not None:
             return patience.if_limited if response.status_code == 429 else patience.if_failing
@@ -143,7 +143,7 @@ class Backoff(BackoffStrategy):
         return patience.if_unanswered if _is_unanswered(error) else patience.if_disconnected
 
 
-def _is_unanswered(error: ConnectorError) -> bool:
+def _is_unanswered(error: SyfterError) -> bool:
     return error.code == problems.NO_ANSWER.code
 
 
@@ -175,7 +175,7 @@ def _seconds(text: str) -> Optional[float]:
     return value if math.isfinite(value) else None
 
 
-def explain(stream: str, error: Optional[BaseException], field: str = "Host") -> ConnectorError:
+def explain(stream: str, error: Optional[BaseException], field: str = "Host") -> SyfterError:
     """The cause of a request of `stream` that ended in `error`, and what to do. `field`: where the user typed the address."""
     chain = list(_chain(error))
     problem = next(

@@ -11,7 +11,7 @@ from source_syfter.conventions.jinja import normalised_address
 from source_syfter.probing import bodies
 from source_syfter.probing.client import Answer
 from source_syfter.probing.instance import Instance
-from source_syfter.problems import ConnectorError
+from source_syfter.problems import SyfterError
 from source_syfter.settings import Settings
 
 # The collections that public sources name.
@@ -35,7 +35,7 @@ def probe(instance: Instance) -> None:
     """Finds the path prefix and where the key goes. Raises the error of a read if nothing of the API answers."""
     try:
         answer = instance.first(_PUBLIC[0])
-    except ConnectorError as error:
+    except SyfterError as error:
         # A gateway may send what it does not know to a page for people, elsewhere.
         answer = _try_prefixes(instance, _only_redirected(error))
     if answer.status == 401:
@@ -53,13 +53,13 @@ def probe(instance: Instance) -> None:
     instance.conclude("path prefix", "path_prefix", f"/{instance.conventions['path_prefix']}")
 
 
-def _only_redirected(error: ConnectorError) -> ConnectorError:
+def _only_redirected(error: SyfterError) -> SyfterError:
     if error.code != problems.REDIRECTED.code:
         raise error
     return error
 
 
-def _try_prefixes(instance: Instance, redirected: Optional[ConnectorError] = None) -> Answer:
+def _try_prefixes(instance: Instance, redirected: Optional[SyfterError] = None) -> Answer:
     """The answer under the first prefix that leads to the API. `redirected`: where the assumed one led to another host."""
     tried = {instance.conventions["path_prefix"]}
     for prefix in _prefixes(instance):
@@ -69,7 +69,7 @@ def _try_prefixes(instance: Instance, redirected: Optional[ConnectorError] = Non
         instance.change(path_prefix=prefix)
         try:
             answer = instance.first(_PUBLIC[0])
-        except ConnectorError as error:
+        except SyfterError as error:
             _only_redirected(error)
             continue
         if answer.status == 401:
@@ -84,7 +84,7 @@ def _prefixes(instance: Instance) -> Iterator[str]:
     for path in _DESCRIPTIONS:
         try:
             body = instance.client.get(path, {}).body
-        except ConnectorError as error:
+        except SyfterError as error:
             _only_redirected(error)
         else:
             yield from bodies.described(body, list(instance.paths.values()))

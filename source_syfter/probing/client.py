@@ -14,7 +14,7 @@ import requests
 from source_syfter import problems
 from source_syfter.components.authenticators import SameOriginAuthenticator
 from source_syfter.components.errors import ErrorHandler, explain, retry_after
-from source_syfter.problems import ConnectorError
+from source_syfter.problems import SyfterError
 from source_syfter.settings import Settings
 
 # No probe sends more requests than this; most need fewer than thirty.
@@ -40,7 +40,7 @@ class Answer:
     status: int
     is_json: bool = False
     body: Any = None
-    error: Optional[ConnectorError] = None
+    error: Optional[SyfterError] = None
 
     @property
     def ok(self) -> bool:
