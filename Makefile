@@ -44,10 +44,11 @@ soak: $(VENV)/dev.stamp $(VENV)/fuzz.stamp ## the long runs with many rows
 bench: $(VENV)/dev.stamp ## side by side with what else one could use; BENCH_ARGS=--quick takes two minutes and writes nothing
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
-lint: $(VENV)/dev.stamp ## ruff and mypy, and that the generated tables are fresh
+lint: $(VENV)/dev.stamp ## ruff, mypy, the arrows between packages, and that the generated tables are fresh
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
 	@cd airbyte_config_tool && $(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check . && MYPYPATH=src:tests $(BIN)/mypy --no-error-summary src tests/config_tool_support tests/conftest.py tests/unit tests/integration
 	@$(BIN)/mypy --no-error-summary source_syfter syfter_dlt sandbox demo tools testing
+	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 	@$(BIN)/python tools/docs.py --check
 
 image: ## build the image that Airbyte runs, and run it locked down
