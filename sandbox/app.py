@@ -8,6 +8,7 @@ import gzip
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 from fastapi import FastAPI, Request, Response
@@ -46,7 +47,7 @@ def create_app(state: State) -> FastAPI:
     app.add_exception_handler(HTTPException, _refuse)
     for collection in COLLECTIONS:
         operation = list_operation(collection, state.variant)
-        app.add_api_route(state.variant.path(collection), _lister(state, collection), methods=["GET"], **operation)
+        app.add_api_route(state.variant.path(collection), _lister(state, collection), methods=[state.variant.method], **operation)
     _add_token_route(app, state)
     _add_controls(app, state)
     describe(app, state.variant)
@@ -57,16 +58,18 @@ def add_collection(app: FastAPI, state: State, name: str, path: str, primary_key
     """Serve one more collection of the dataset, by the same conventions. It is not in the OpenAPI document."""
     address = state.variant.path(path)
     state.collections[address] = name
-    app.add_api_route(address, _lister(state, name, primary_key), methods=["GET"], include_in_schema=False)
+    app.add_api_route(address, _lister(state, name, primary_key), methods=[state.variant.method], include_in_schema=False)
 
 
 def _lister(state: State, collection: str, key: str = "id") -> Callable[[Request], Any]:
-    variant, dataset, write = state.variant, state.dataset, state.variant.writer()
+    variant, dataset, write = state.variant, state.dataset, state.variant.writer(collection)
 
     async def list_records(request: Request) -> Response:
         entry: Recorded = request.scope["sandbox.request"]
         calls: list[Call] = request.scope["sandbox.calls"]
         limits = state.limiter.headers() if state.limiter else {}
+        if variant.method == "POST":
+            entry.query |= _parameters_in(await request.body())
         _admit(state, collection, entry, limits)
         window = _window(variant, entry.query)
         for call in calls:
@@ -76,13 +79,17 @@ def _lister(state: State, collection: str, key: str = "id") -> Callable[[Request
         with dataset.lock:
             view = dataset.view(collection, window.since)
             records, more = _cut(variant, view, window)
-        cursor = base64.urlsafe_b64encode(orjson.dumps(records[-1][key])).decode() if more else None
+        if not records and window.offset and (end := _beyond(variant, collection)):
+            return end
+        token = base64.urlsafe_b64encode(orjson.dumps(records[-1][key])).decode() if more else None
+        following = _address(variant, request, entry.query, token) if variant.paging == "next_url" else token
+        limits |= _told_in_headers(variant, view.total, following)
         for call in calls:
             if call.fault.kind.place == "records":
                 records = call.fault.kind.act(call, records)
         if write:
             records = [write(record) for record in records]
-        content = orjson.dumps(variant.envelope(records, view.total, cursor))
+        content = orjson.dumps(variant.envelope(records, view.total, following, collection))
         for call in calls:
             if call.fault.kind.place == "body":
                 response: Response = call.fault.kind.act(call, content)
@@ -97,6 +104,9 @@ def _admit(state: State, collection: str, request: Recorded, limits: dict[str, s
     variant = state.variant
     if limits.get("X-RateLimit-Remaining") == "-1":
         raise RefusedError(429, "Too many requests.", {**limits, "X-RateLimit-Remaining": "0", "Retry-After": "1"})
+    for name, value in variant.headers:
+        if request.headers.get(name.lower()) != value:
+            raise RefusedError(401, f"The header {name} is missing or wrong.")
     if not state.auth.allows(request.headers, request.query):
         raise RefusedError(401, "The API key, token or password is wrong or has expired.")
     if collection in state.removed:
@@ -117,14 +127,59 @@ def _cut(variant: Variant, view: View | FixedView, window: Window) -> tuple[list
             offset = total - view.before(window.after) if variant.newest_first else view.through(window.after)
     except TypeError:  # a token that holds another kind of key
         raise RefusedError(400, f"{variant.cursor_parameter} is not a cursor of this collection") from None
-    if variant.clamps_offset and offset >= total:
+    if variant.end_of_list == "short" and offset >= total:
+        offset = 0
+    if (variant.clamps_offset or variant.end_of_list == "repeated") and offset >= total:
         offset = max(0, (total - 1) // window.limit * window.limit)
     if variant.newest_first:
         end = max(0, total - offset)
         records = view.page(max(0, end - window.limit), min(window.limit, end))[::-1]
     else:
         records = view.page(offset, window.limit)
-    return records, variant.paging == "cursor" and 0 < offset + len(records) < total
+    return records, variant.paging in ("cursor", "next_url") and 0 < offset + len(records) < total
+
+
+def _beyond(variant: Variant, collection: str) -> Response | None:
+    """What an instance answers beyond the end that does not give an empty page there."""
+    if variant.end_of_list != "not_found":
+        return None
+    if variant.missing_as == "body":
+        return _json(variant.envelope(None, 0, None, collection))
+    if variant.missing_as == "204":
+        return Response(status_code=204)
+    raise RefusedError(404, "There is no such page.")
+
+
+def _parameters_in(body: bytes) -> dict[str, str]:
+    """The parameters in a JSON body; numbers have to be numbers."""
+    try:
+        found = orjson.loads(body or b"{}")
+    except ValueError:
+        raise RefusedError(400, "The body is not JSON.") from None
+    for name, value in found.items():
+        if isinstance(value, str) and value.isdecimal() and len(value) < 10:
+            raise RefusedError(422, f"{name} must be a number, not a text")
+    return {name: str(value) for name, value in found.items()}
+
+
+def _address(variant: Variant, request: Request, query: dict[str, str], token: str | None) -> str | None:
+    """The address of the next page."""
+    if token is None:
+        return None
+    # A key in the address is not repeated: that would be careless.
+    kept = {name: value for name, value in query.items() if name != variant.api_key_parameter}
+    following = urlencode({**kept, variant.cursor_parameter: token})
+    start = {"whole": str(request.url).partition("?")[0], "root": request.url.path, "query": ""}[variant.next_url_form]
+    return f"{start}?{following}"
+
+
+def _told_in_headers(variant: Variant, total: int, following: str | None) -> dict[str, str]:
+    told = {variant.total_path: str(total)} if variant.total_in_header else {}
+    if following and variant.paging == "next_url" and variant.next_url_path == "Link":
+        told["Link"] = f'<{following}>; rel="next", <{following}>; rel="other"'
+    if following and variant.paging == "cursor" and variant.cursor_path.startswith("X-"):
+        told[variant.cursor_path] = following
+    return told
 
 
 def _window(variant: Variant, query: dict[str, str]) -> Window:
@@ -136,11 +191,13 @@ def _window(variant: Variant, query: dict[str, str]) -> Window:
         offset = _integer(query, variant.offset_parameter, 0)
     elif variant.paging == "page":
         offset = (_integer(query, variant.page_parameter, variant.first_page) - variant.first_page) * limit
-    elif variant.paging == "cursor" and (token := query.get(variant.cursor_parameter)):
+    elif variant.paging in ("cursor", "next_url") and (token := query.get(variant.cursor_parameter)):
         try:
             after = orjson.loads(base64.urlsafe_b64decode(token))
         except ValueError:
             raise RefusedError(400, f"{variant.cursor_parameter} is not a cursor of this server") from None
+    elif variant.paging == "last_record" and (token := query.get(variant.cursor_parameter)):
+        after = int(token) if token.isdecimal() else token
     if offset < 0:
         raise RefusedError(
             400, f"{variant.offset_parameter if variant.paging == 'offset' else variant.page_parameter} is too small"

@@ -131,6 +131,10 @@ class Sandbox:
         config: Json = {"host": self.url, "credentials": credentials(auth, self.url)}
         if self.variant.config:
             config["conventions"] = self.variant.config
+        if self.variant.collections:
+            config["collections"] = self.variant.collections
+        if self.variant.headers:
+            config["additional_headers"] = [{"name": name, "value": value} for name, value in self.variant.headers]
         return {key: value for key, value in {**config, **overrides}.items() if value is not None}
 
     def truth(self, collection: str, updated_since: str | None = None) -> list[Json]:

@@ -11,7 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any
 
+from sandbox import naming
 from sandbox.data import Json
+from sandbox.models import COLLECTIONS
 from sandbox.timestamps import SECOND, iso, parse
 
 TIMESTAMP_FIELDS = ("created_at", "updated_at", "published_at")
@@ -37,11 +39,44 @@ class Variant:
     cursor_parameter: str = "cursor"
     first_page: int = 1
     cursor_path: str = "next_cursor"
+    next_url_path: str = "next"
+    last_record_field: str | None = None
+    end_of_list: str = "empty"
+    """What comes beyond the end. "short": the whole list again, so that only a short page tells."""
+    total_path: str = "total"
+    """A dotted path, or a header's name."""
+    method: str = "GET"
     updated_since_parameter: str = "updated_since"
+    updated_since_format: str | None = None
     id_field: str = "id"
+    created_at_field: str = "created_at"
+    updated_at_field: str = "updated_at"
     timestamp_format: str = "iso8601"
+    fields_path: str | None = None
+    field_names: str = "as_sent"
 
-    # what it cannot
+    # what its `collections` and `additional_headers` can express
+    path_case: str = "kebab"
+    path_singular: bool = False
+    path_suffix: str = ""
+    own_records_path: bool = False
+    """Records lie under the collection's own name, in `field_case`, within `records_path`."""
+    own_keys: bool = False
+    """The key of a record is called after its collection: `company_id`, ..."""
+    keyless: bool = False
+    """Records have no key."""
+    headers: tuple[tuple[str, str], ...] = ()
+    """Headers that each request must have beside the credentials."""
+
+    # what they cannot
+    field_case: str = "snake"
+    """How fields are named: see `naming.CASES`; other than snake, `field_names` is to be snake_case."""
+    text_ids: bool = False
+    """Keys are text, with zeros in front."""
+    missing_as: str = "404"
+    """What `end_of_list: not_found` means: 404, 204, or a body without the array."""
+    next_url_form: str = "whole"
+    """The next address: whole, from the root, or the query alone."""
     page_cap: int | None = None
     """Largest page; more is cut in silence. None: 1000, and more is refused."""
     fixed_page: int | None = None
@@ -78,9 +113,42 @@ class Variant:
             if field.name in CONVENTIONS and getattr(self, field.name) != field.default
         }
 
+    @property
+    def collections(self) -> list[Json]:
+        """The `collections` that make the connector read this instance."""
+        found: list[Json] = []
+        for name in COLLECTIONS:
+            own: Json = {}
+            if self.own_path(name) != name.replace("_", "-"):
+                own["path"] = self.own_path(name)
+            if self.own_records_path:
+                own["records_path"] = self.path_of_records(name)
+            if self.own_keys:
+                own["primary_key"] = self.key(name)
+            if self.keyless:
+                own["primary_key"] = "none"
+            if own:
+                found.append({"name": name, **own})
+        return found
+
+    def own_path(self, collection: str) -> str:
+        """What stands behind the prefix for a collection."""
+        name = naming.singular(collection) if self.path_singular else collection
+        return naming.written(name, self.path_case) + self.path_suffix
+
     def path(self, collection: str) -> str:
-        """Path of a collection."""
-        return "/".join(["", *filter(None, [self.path_prefix]), collection.replace("_", "-")])
+        """Path of a collection, or of a path of one's own."""
+        own = self.own_path(collection) if collection in COLLECTIONS else collection.replace("_", "-")
+        return "/".join(["", *filter(None, [self.path_prefix]), own])
+
+    def path_of_records(self, collection: str) -> str:
+        """Dotted path of the records of a collection."""
+        own = [naming.written(collection, self.field_case)] if self.own_records_path else []
+        return ".".join([*filter(None, [self.records_path]), *own])
+
+    def key(self, collection: str) -> str:
+        """What the key of a record is called."""
+        return naming.written(f"{naming.singular(collection)}_id", self.field_case) if self.own_keys else self.id_field
 
     def parameters(self) -> set[str]:
         """The query parameters this server knows."""
@@ -88,38 +156,63 @@ class Variant:
             "offset": {self.limit_parameter, self.offset_parameter},
             "page": {self.limit_parameter, self.page_parameter},
             "cursor": {self.limit_parameter, self.cursor_parameter},
+            "next_url": {self.limit_parameter, self.cursor_parameter},
+            "last_record": {self.limit_parameter, self.cursor_parameter},
             "none": set(),
         }[self.paging]
         return (paging | {self.updated_since_parameter, self.api_key_parameter or ""}) - {""}
 
-    def writer(self) -> Callable[[Json], Json] | None:
-        """Puts a record into this variant's form; None if that is the contract's form."""
-        stamp = _CLOCKS["epoch" if self.timestamp_format == "epoch_ms" else self.clock]
-        if stamp is None and self.id_field == "id" and not self.omits_nulls and not self.extra_fields:
+    def writer(self, collection: str) -> Callable[[Json], Json] | None:
+        """Puts a record of `collection` into this variant's form; None if that is the contract's form."""
+        stamp = _CLOCKS[self.timestamp_format if self.timestamp_format in _CLOCKS else self.clock]
+        known = {"id": self.key(collection), "created_at": self.created_at_field, "updated_at": self.updated_at_field}
+        as_it_is = all(name == own for name, own in known.items()) and self.field_case == "snake"
+        changed = self.omits_nulls or self.extra_fields or self.fields_path or self.keyless or self.text_ids
+        if stamp is None and as_it_is and not changed:
             return None
 
+        def name_of(name: str) -> str:
+            own = known.get(name, name)
+            return naming.written(name, self.field_case) if own == name else own
+
         def write(record: Json) -> Json:
-            record = {
-                self.id_field if name == "id" else name: value
-                for name, value in self._with_extras(record).items()
-                if not (self.omits_nulls and value is None)
-            }
-            for name in TIMESTAMP_FIELDS:
-                text = record.get(name)
-                if stamp and isinstance(text, str):
+            written: Json = {}
+            for name, value in self._with_extras(record).items():
+                if (self.omits_nulls and value is None) or (name == "updated_at" and not self.updated_at_field):
+                    continue
+                if stamp and name in TIMESTAMP_FIELDS and isinstance(value, str):
                     with suppress(ValueError):  # a value malformed on purpose stays as it is
-                        record[name] = stamp(parse(text))
-            return record
+                        value = stamp(parse(value))
+                if name == "id":
+                    if self.keyless:
+                        continue
+                    value = self.sent_key(value)
+                written[name_of(name)] = value
+            if not self.fields_path:
+                return written
+            key = name_of("id")
+            outer = {key: written.pop(key)} if key in written else {}
+            return {**outer, **nested(self.fields_path, written)}
 
         return write
+
+    def sent_key(self, key: Any) -> Any:
+        """A key as it is sent."""
+        return f"{key:012d}" if self.text_ids else key
 
     def _with_extras(self, record: Json) -> Json:
         return {**record, "tenant": "demo", "links": {"self": f"/records/{record.get('id')}"}} if self.extra_fields else record
 
     def truth(self, record: Json) -> Json:
         """A record as a reader of this variant should emit it: in the contract's form, less what its timestamps cut off."""
-        record = self._with_extras(record)
-        if self.clock != "seconds":
+        record = dict(self._with_extras(record))
+        if self.keyless:
+            record.pop("id", None)
+        elif self.text_ids:
+            record["id"] = self.sent_key(record["id"])
+        if not self.updated_at_field:
+            record.pop("updated_at", None)
+        if self.clock not in ("seconds", "sql") and self.timestamp_format != "epoch_s":
             return record
         return {
             name: f"{value[:-4]}000Z" if name in TIMESTAMP_FIELDS and isinstance(value, str) and value.endswith("Z") else value
@@ -128,26 +221,45 @@ class Variant:
 
     def since(self, text: str) -> int:
         """Milliseconds of an `updated_since` value; ValueError if it is not in this variant's form."""
-        if self.timestamp_format == "epoch_ms":
-            return int(text)
+        form = self.updated_since_format or self.timestamp_format
+        if form.startswith("epoch"):
+            return int(text) * (SECOND if form == "epoch_s" else 1)
+        if self.updated_since_format and len(text) != {"iso8601": 24, "iso8601_seconds": 20, "date": 10}[form]:
+            raise ValueError(f"not {form}: {text!r}")
         return parse(text)
 
-    def envelope(self, records: list[Json], total: int, cursor: str | None) -> Any:
-        """The body of a list response."""
-        if not self.records_path:
-            return records
-        *path, last = self.records_path.split(".")
-        inner: Json = {last: records, "total": total} if self.has_total else {last: records}
-        body = inner
-        for name in reversed(path):
-            body = {name: body}
-        if self.paging == "cursor" and cursor is not None:
-            *path, last = self.cursor_path.split(".")
-            place = body
-            for name in path:
-                place = place.setdefault(name, {})
-            place[last] = cursor
+    def envelope(self, records: list[Json] | None, total: int, following: str | None, collection: str) -> Any:
+        """The body of a list response. `following`: the next token or address; `records` None: no array."""
+        path = self.path_of_records(collection)
+        if not path:
+            return {} if records is None else records
+        body: Json = {} if records is None else nested(path, records)
+        if self.has_total and not self.total_in_header:
+            put(body, self.total_path if self.total_path != "total" else ".".join([*path.split(".")[:-1], "total"]), total)
+        leads_on = {"cursor": self.cursor_path, "next_url": self.next_url_path}.get(self.paging)
+        if following is not None and leads_on and not leads_on.startswith(("Link", "X-")):
+            put(body, leads_on, following)
         return body
+
+    @property
+    def total_in_header(self) -> bool:
+        """Whether `total_path` is a header's name."""
+        return self.total_path.startswith("X-")
+
+
+def nested(path: str, value: Any) -> Json:
+    """`value` under a dotted path."""
+    for name in reversed(path.split(".")):
+        value = {name: value}
+    return dict(value)
+
+
+def put(body: Json, path: str, value: Any) -> None:
+    """Sets what is under a dotted path of `body`."""
+    *first, last = path.split(".")
+    for name in first:
+        body = body.setdefault(name, {})
+    body[last] = value
 
 
 CONVENTIONS = frozenset(field.name for field in fields(Variant)) & {
@@ -163,15 +275,27 @@ CONVENTIONS = frozenset(field.name for field in fields(Variant)) & {
     "cursor_parameter",
     "first_page",
     "cursor_path",
+    "next_url_path",
+    "last_record_field",
+    "end_of_list",
+    "total_path",
+    "method",
     "updated_since_parameter",
+    "updated_since_format",
     "id_field",
+    "created_at_field",
+    "updated_at_field",
     "timestamp_format",
+    "fields_path",
+    "field_names",
 }
 """The fields of a variant that the connector's `conventions` object has too."""
 
 _CLOCKS: dict[str, Callable[[int], str | int] | None] = {
     "milliseconds": None,
-    "epoch": lambda ms: ms,
+    "epoch_ms": lambda ms: ms,
+    "epoch_s": lambda ms: ms // SECOND,
+    "sql": lambda ms: iso(ms)[:19].replace("T", " "),
     "seconds": lambda ms: iso(ms)[:-5] + "Z",
     # digits beyond the millisecond that are not zero, so that a reader that rounds shows
     "microseconds": lambda ms: f"{iso(ms)[:-1]}{ms % 899 + 100}Z",
@@ -197,6 +321,8 @@ _GATEWAY: Json = {
     "strict": True,
     "page_cap": 60,
 }
+_LAST_FIELD: Json = {"paging": "last_record", "cursor_parameter": "after", "last_record_field": "id", "text_ids": True}
+_PASCAL: Json = {"field_case": "pascal", "field_names": "snake_case", "own_records_path": True, "records_path": "Response"}
 _MODERN: Json = {
     "paging": "cursor",
     "records_path": "result.records",
@@ -248,6 +374,44 @@ VARIANTS = {
         Variant("x-api-key", "the key is the whole of the header X-API-Key", api_key_header="X-API-Key", api_key_prefix=""),
         Variant("token-key", "the key follows the word Token", api_key_prefix="Token "),
         Variant("key-in-query", "the key is the query parameter `api_key`", api_key_parameter="api_key"),
+        Variant(
+            "second-header", "a gateway wants a header of its own as well", headers=(("X-Business-Unit", "unit-4711-secret"),)
+        ),
+        # the habits of other APIs
+        Variant(
+            "next-url", "the whole address of the next page, under `links.next`", paging="next_url", next_url_path="links.next"
+        ),
+        Variant("next-query", "the query of the next page alone", paging="next_url", next_url_form="query"),
+        Variant("next-root", "the address of the next page from the root", paging="next_url", next_url_form="root"),
+        Variant("link-header", "the next page in the header Link", paging="next_url", next_url_path="Link", records_path=""),
+        Variant("last-record", "`starting_after` the last record's key", paging="last_record", cursor_parameter="starting_after"),
+        Variant("last-field", "`after` a field of the last record", **_LAST_FIELD),
+        Variant("token-in-header", "the next token in the header X-Next", paging="cursor", cursor_path="X-Next"),
+        Variant("post", "POST with the parameters in a JSON body", method="POST"),
+        Variant("post-cursor", "POST with a token", method="POST", paging="cursor"),
+        Variant("ends-404", "404 beyond the end", end_of_list="not_found"),
+        Variant("ends-204", "204 beyond the end", end_of_list="not_found", missing_as="204", paging="page"),
+        Variant("ends-without-array", "no array beyond the end", end_of_list="not_found", missing_as="body"),
+        Variant("ends-repeated", "the last page again beyond the end", end_of_list="repeated"),
+        Variant("ends-short", "the first page again beyond the end", end_of_list="short", paging="page"),
+        Variant("total-in-header", "the number of records in X-Total-Count", total_path="X-Total-Count", records_path=""),
+        Variant("total-nested", "the number of records under `meta.count`", total_path="meta.count"),
+        Variant("own-records", "records under the collection's own name", own_records_path=True, records_path=""),
+        Variant("own-keys", "keys are called `company_id` and the like", own_keys=True),
+        Variant("keyless", "records have no key", keyless=True),
+        Variant("text-ids", "keys are text", text_ids=True),
+        Variant("attributes", "the fields lie within `attributes`", fields_path="attributes"),
+        Variant("camel", "fields in camel case", field_case="camel", field_names="snake_case"),
+        Variant("pascal", "fields and records path in Pascal case", **_PASCAL),
+        Variant("spaced", "fields with blanks in their names", field_case="space", field_names="snake_case"),
+        Variant("epoch-seconds", "timestamps are epoch seconds", timestamp_format="epoch_s"),
+        Variant("since-date", "asks for changes by date", updated_since_format="date", updated_since_parameter="changed_from"),
+        Variant("since-seconds", "asks for changes without a fraction", updated_since_format="iso8601_seconds"),
+        Variant("since-epoch", "asks for changes in epoch seconds, answers in ISO", updated_since_format="epoch_s"),
+        Variant("sql-times", "timestamps as SQL writes them", clock="sql", created_at_field="made", updated_at_field="modified"),
+        Variant("undated", "records do not say when they changed", updated_at_field="", updated_since_parameter=""),
+        Variant("snake-paths", "collections in snake case", path_case="snake"),
+        Variant("singular-search", "/company/search and the like", path_singular=True, path_suffix="/search", path_case="camel"),
         Variant("rate-limited", "20 requests a second; beyond that 429 with Retry-After", requests_per_second=20),
         # several at once
         Variant("document-store", "_id, epoch timestamps, page numbers from 0, `docs`, no filter", **_DOCUMENT_STORE),
