@@ -6,7 +6,8 @@ tell the connector about; `config` is that object. The rest a connector has to c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any
@@ -61,6 +62,8 @@ class Variant:
     path_suffix: str = ""
     own_records_path: bool = False
     """Records lie under the collection's own name, in `field_case`, within `records_path`."""
+    records_paths: Mapping[str, str] | None = None
+    """Where the records of each collection lie, in place of `records_path`."""
     own_keys: bool = False
     """The key of a record is called after its collection: `company_id`, ..."""
     keyless: bool = False
@@ -121,7 +124,7 @@ class Variant:
             own: Json = {}
             if self.own_path(name) != name.replace("_", "-"):
                 own["path"] = self.own_path(name)
-            if self.own_records_path:
+            if self.own_records_path or (self.records_paths and self.path_of_records(name) != self.records_path):
                 own["records_path"] = self.path_of_records(name)
             if self.own_keys:
                 own["primary_key"] = self.key(name)
@@ -143,6 +146,8 @@ class Variant:
 
     def path_of_records(self, collection: str) -> str:
         """Dotted path of the records of a collection."""
+        if self.records_paths and collection in self.records_paths:
+            return self.records_paths[collection]
         own = [naming.written(collection, self.field_case)] if self.own_records_path else []
         return ".".join([*filter(None, [self.records_path]), *own])
 
@@ -249,14 +254,19 @@ class Variant:
 
 def nested(path: str, value: Any) -> Json:
     """`value` under a dotted path."""
-    for name in reversed(path.split(".")):
+    for name in reversed(_steps(path)):
         value = {name: value}
     return dict(value)
 
 
+def _steps(path: str) -> list[str]:
+    r"""The keys of a dotted path; a dot within a key is written `\.`."""
+    return [step.replace("\\.", ".") for step in re.split(r"(?<!\\)\.", path)]
+
+
 def put(body: Json, path: str, value: Any) -> None:
     """Sets what is under a dotted path of `body`."""
-    *first, last = path.split(".")
+    *first, last = _steps(path)
     for name in first:
         body = body.setdefault(name, {})
     body[last] = value

@@ -1,0 +1,65 @@
+"""The names that the fields of a record get: lifted out of an inner object, renamed, and brought into snake_case."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+Record = dict[str, Any]
+
+
+@lru_cache(maxsize=4096)
+def snake_case(name: str) -> str:
+    """`name` in snake_case: companyId, CompanyId, company-id and Company Id become company_id, HTMLBody html_body."""
+    joined = re.sub(r"[\s-]+", "_", name.strip())
+    parted = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", joined))
+    return parted.lower()
+
+
+def lifted(record: Mapping[str, Any], path: Iterable[str]) -> Record:
+    """`record` with the fields of the object at `path` beside its own, and without that object.
+
+    On a clash the outer field keeps its name and the inner one gets the last key of `path` in front.
+    """
+    first, *rest = path
+    inner = record.get(first)
+    outer = {name: value for name, value in record.items() if name != first}
+    if not isinstance(inner, dict):
+        return dict(record)
+    if rest:
+        below = lifted(inner, rest)
+        if len(below) == len(inner) and below == inner:
+            return dict(record)
+        inner, first = below, rest[-1]
+    return {**outer, **{f"{first}_{name}" if name in outer else name: value for name, value in inner.items()}}
+
+
+class FieldNames:
+    """Renames the fields of records: first `renames`, by the name as sent, then all others into snake_case if `snake`."""
+
+    def __init__(self, renames: Mapping[str, str], snake: bool) -> None:
+        self._renames = dict(renames)
+        self._snake = snake
+
+    def __bool__(self) -> bool:
+        return self._snake or bool(self._renames)
+
+    def of(self, name: str) -> str:
+        """The name that a field gets, clashes aside."""
+        return self._renames.get(name) or (snake_case(name) if self._snake else name)
+
+    def applied(self, record: Mapping[str, Any]) -> Record:
+        """`record` under its new names. Where two fields get one name, the one that has it keeps it, and the other stays as sent."""
+        renamed = {self._renames[name] for name in record if name in self._renames}
+        result: Record = {}
+        for name, value in record.items():
+            new = self.of(name)
+            if new != name and name not in self._renames and (new in record or new in renamed or new in result):
+                new = name
+            elif new == name and name in renamed:
+                # What was renamed takes the place of a field that had its name.
+                continue
+            result[new] = value
+        return result
