@@ -14,23 +14,21 @@ USERNAME = "sandbox-user-0001"
 PASSWORD = "sandbox-password-0001"
 CLIENT_ID = "sandbox-client-0001"
 CLIENT_SECRET = "sandbox-secret-0001"
+REFRESH_TOKEN = "sandbox-refresh-0001"
 TOKEN_PATH = "/oauth/token"
 
-AUTH_TYPES = ("api_key", "bearer", "basic", "oauth2_client_credentials")
+AUTH_TYPES = ("api_key", "bearer", "basic", "oauth2_client_credentials", "oauth2_refresh_token")
 
 
 def credentials(auth: str, url: str) -> dict[str, Any]:
     """The `credentials` object of a connector config for one auth type, for the instance at `url`."""
+    client = {"token_url": url + TOKEN_PATH, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
     return {
         "api_key": {"auth_type": "api_key", "api_key": API_KEY},
         "bearer": {"auth_type": "bearer", "access_token": ACCESS_TOKEN},
         "basic": {"auth_type": "basic", "username": USERNAME, "password": PASSWORD},
-        "oauth2_client_credentials": {
-            "auth_type": "oauth2_client_credentials",
-            "token_url": url + TOKEN_PATH,
-            "client_id": CLIENT_ID,
-            "client_secret": CLIENT_SECRET,
-        },
+        "oauth2_client_credentials": {"auth_type": "oauth2_client_credentials", **client},
+        "oauth2_refresh_token": {"auth_type": "oauth2_refresh_token", **client, "refresh_token": REFRESH_TOKEN},
     }[auth]
 
 
@@ -44,6 +42,9 @@ class Auth:
     """Query parameter that carries the key; the header is then not looked at."""
     expires_in: float | None = 3600
     """Life of an issued token in seconds; None: an hour, but the response does not say so."""
+    rotates: bool = False
+    """Whether each use of a refresh token gives another one, after which the one used is worth nothing."""
+    refresh_token: str = REFRESH_TOKEN
     tokens_issued: int = 0
     _valid_until: dict[str, float] = field(default_factory=dict)
 
@@ -62,18 +63,24 @@ class Auth:
         return False
 
     def issue(self, body: bytes) -> tuple[int, dict[str, Any]]:
-        """Answer a token request (RFC 6749, 4.4): client id and secret in the form body. Status and JSON."""
+        """Answer a token request (RFC 6749, 4.4 and 6): client id and secret in the form body. Status and JSON."""
         form = {name: values[-1] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
-        if form.get("grant_type") != "client_credentials":
+        refreshes = form.get("grant_type") == "refresh_token"
+        if form.get("grant_type") != "client_credentials" and not refreshes:
             return 400, {"error": "unsupported_grant_type", "error_description": "grant_type must be client_credentials"}
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
             return 401, {"error": "invalid_client", "error_description": "unknown client_id or wrong client_secret"}
+        if refreshes and form.get("refresh_token") != self.refresh_token:
+            return 400, {"error": "invalid_grant", "error_description": "this refresh token is unknown or was used"}
         self.tokens_issued += 1
         token = f"sandbox-issued-token-{self.tokens_issued:04d}"
         self._valid_until[token] = time.monotonic() + (3600 if self.expires_in is None else self.expires_in)
         answer: dict[str, Any] = {"access_token": token, "token_type": "Bearer"}
         if self.expires_in is not None:
             answer["expires_in"] = self.expires_in
+        if refreshes and self.rotates:
+            self.refresh_token = f"sandbox-refresh-rotated-{self.tokens_issued:04d}"
+            answer["refresh_token"] = self.refresh_token
         if form.get("scope"):
             answer["scope"] = form["scope"]
         return 200, answer
