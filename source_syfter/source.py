@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Optional
+from typing import Any, Optional, cast
 
 from airbyte_cdk.models import (
     AirbyteCatalog,
@@ -148,7 +148,7 @@ class SourceSyfter(ConcurrentDeclarativeSource):
             raise _summary(failures, unknown)
 
     def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
-        return [TunedStream(stream, self._backpressure) for stream in super().streams(config)]
+        return [cast(AbstractStream, TunedStream(stream, self._backpressure)) for stream in super().streams(config)]
 
     def _raise_error(self) -> None:
         if self._error:
