@@ -11,7 +11,7 @@ from typing import Any, Optional
 import yaml
 
 from source_syfter.conventions import address, changes, credentials, fields, paging, records, streams
-from source_syfter.conventions.edits import expanded, name_of, reference
+from source_syfter.conventions.edits import Component, expanded, name_of, reference
 from source_syfter.problems import SyfterError
 from source_syfter.settings import Settings, complete, from_file
 from source_syfter.spec import code_of, manifest
@@ -30,8 +30,6 @@ _HEADER = """\
 _FIXED = 'In this manifest the API conventions are fixed: set it in the configuration and run "source-syfter bundle" again.'
 _REMEDIED_BY_CONVENTIONS = ("collection_missing", "request_refused", "unknown_envelope")
 _REMEDY_OF_LIMITS = "Run fewer syncs at a time."
-
-Component = dict[str, Any]
 
 
 def bundle(config: Optional[Mapping[str, Any]] = None) -> Component:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from source_syfter.conventions.edits import reference, replace
-from source_syfter.conventions.jinja import normalised_address
+from source_syfter.conventions.edits import Component, normalised_address, reference, replace
 from source_syfter.probing.client import Answer
 from source_syfter.probing.instance import Instance
 from source_syfter.settings import Settings
-
-Component = dict[str, Any]
 
 # What the probe tries, likeliest first: where an API key may go.
 _HEADERS = [

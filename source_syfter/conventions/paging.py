@@ -6,12 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from source_syfter.components.pages import at, steps
-from source_syfter.conventions.edits import reference, replace
-from source_syfter.conventions.jinja import item, leads_somewhere
+from source_syfter.conventions.edits import Component, item, leads_somewhere, reference, replace
 from source_syfter.probing.instance import FEW, Instance
 from source_syfter.settings import Settings
-
-Component = dict[str, Any]
 
 # What the probe tries, likeliest first.
 _LIMITS = ["limit", "per_page", "page_size", "take", "first", "size", "count", "top", "pageSize", "perPage", "max_results"]

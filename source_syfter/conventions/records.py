@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from source_syfter import problems
 from source_syfter.components.pages import at, place, steps
-from source_syfter.conventions.edits import reference
-from source_syfter.conventions.jinja import item, leads_somewhere
+from source_syfter.conventions.edits import Component, item, leads_somewhere, reference
 from source_syfter.probing import bodies
 from source_syfter.probing.client import Answer
 from source_syfter.probing.instance import FEW, Instance
 from source_syfter.settings import Settings
-
-Component = dict[str, Any]
 
 
 def bundle(definitions: Component, settings: Settings) -> None:
