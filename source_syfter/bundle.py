@@ -43,7 +43,8 @@ def bundle(config: Optional[Mapping[str, Any]] = None) -> Component:
     chosen["credentials"] = {"auth_type": "bearer", "access_token": "none"}
     settings = complete(chosen, package["spec"]["connection_specification"])
     definitions = package["definitions"]
-    definitions["requester"] = _requester(definitions["requester"])
+    kept = ("type", "http_method", "authenticator", "error_handler", "request_headers")
+    definitions["requester"] = {**{name: definitions["requester"][name] for name in kept}, "request_parameters": {}}
     definitions["error_handler"] = _error_handler(definitions["error_handler"])
     for room in (address, credentials, records, paging, changes):
         room.bundle(definitions, settings)
@@ -94,11 +95,6 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def _requester(requester: Component) -> Component:
-    kept = ("type", "http_method", "authenticator", "error_handler", "request_headers")
-    return {**{name: requester[name] for name in kept}, "request_parameters": {}}
-
-
 def _error_handler(handler: Component) -> Component:
     return {
         "type": "DefaultErrorHandler",
@@ -125,11 +121,8 @@ def _streams(package: Component, settings: Settings) -> Iterator[Component]:
     """The streams of the package, each with its schema in it."""
     for stream in package["streams"]:
         loader = streams.inline_schema(name_of(stream))
-        made = {**stream, "schema_loader": loader}
-        transformations = fields.transformations(package["definitions"], settings, loader["schema"]["properties"])
-        if transformations:
-            made["transformations"] = transformations
-        yield made
+        made = fields.transformations(package["definitions"], settings, loader["schema"]["properties"])
+        yield {**stream, "schema_loader": loader, **({"transformations": made} if made else {})}
 
 
 def _added_streams(package: Component, settings: Settings) -> Iterator[Component]:
@@ -137,10 +130,8 @@ def _added_streams(package: Component, settings: Settings) -> Iterator[Component
     for collection in streams.added(package, settings):
         stream = streams.skeleton(definitions, collection)
         renamed = collection["primary_key"] != streams.key_as_sent(collection, id_field)
-        timestamps = definitions["epoch_to_iso"]["fields"]
-        transformations = fields.transformations(definitions, settings, timestamps, renamed)
-        if transformations:
-            stream["transformations"] = transformations
+        made = fields.transformations(definitions, settings, definitions["epoch_to_iso"]["fields"], renamed)
+        stream |= {"transformations": made} if made else {}
         if collection["cursor_field"]:
             stream["incremental_sync"] = streams.own_cursor(definitions, collection)
         else:
@@ -153,20 +144,16 @@ def _added_streams(package: Component, settings: Settings) -> Iterator[Component
 def _needed(made: list[Component], definitions: Component) -> set[str]:
     """The names of the definitions that the streams `made` lead to."""
     needed: set[str] = set()
-    waiting = list(_references(made))
+    waiting = set(_references(made))
     while waiting:
-        name = waiting.pop()
-        if name not in needed:
-            needed.add(name)
-            waiting += _references(definitions[name])
+        needed |= waiting
+        waiting = {name for parent in waiting for name in _references(definitions[parent])} - needed
     return needed
 
 
 def _references(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        node = list(node.values())
-    if isinstance(node, list):
-        for item in node:
+    if isinstance(node, (dict, list)):
+        for item in node.values() if isinstance(node, dict) else node:
             yield from _references(item)
     elif isinstance(node, str) and node.startswith(reference("")):
         yield node.removeprefix(reference(""))

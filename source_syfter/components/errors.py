@@ -80,9 +80,10 @@ class ErrorHandler(DefaultErrorHandler):
         matches = ((code, each.matches(bare)) for code, each in zip(self.codes, self.response_filters or [], strict=True))
         code, found = next(((code, match) for code, match in matches if match), ("", None))
         if found is None:
-            unknown = problems.UNKNOWN_FAILURE if response.status_code >= 500 else problems.UNKNOWN_STATUS
-            action = ResponseAction.RETRY if unknown.kind is FailureType.transient_error else ResponseAction.FAIL
-            return action, unknown(said, stream=self._stream, status=response.status_code)
+            facts = {"stream": self._stream, "status": response.status_code}
+            if response.status_code >= 500:
+                return ResponseAction.RETRY, problems.UNKNOWN_FAILURE(said, **facts)
+            return ResponseAction.FAIL, problems.UNKNOWN_STATUS(said, **facts)
         action, kind = found.response_action or ResponseAction.FAIL, FailureType.transient_error
         if action is ResponseAction.REFRESH_TOKEN_THEN_RETRY:
             kind = FailureType.config_error
@@ -140,25 +141,24 @@ def retry_after(response: requests.Response) -> Optional[float]:
     many an API sends those with every answer.
     """
     headers = response.headers
-    asked_for = headers.get("Retry-After")
-    if asked_for:
+    if headers.get("Retry-After"):
         # A date would have to be read by the server's clock; the back-off passes it soon enough.
-        seconds = _seconds(asked_for)
-        return seconds if seconds is not None and seconds > 0 else None
-    for name in ("X-RateLimit-Reset", "RateLimit-Reset") if response.status_code == 429 else ():
-        seconds = _seconds(headers.get(name) or "")
-        if seconds is not None:
-            seconds = seconds - timestamps.now().timestamp() if seconds > 1e9 else seconds
-            return seconds if seconds > 0 else None
-    return None
-
-
-def _seconds(text: str) -> Optional[float]:
-    try:
-        value = float(text)
-    except ValueError:
+        seconds = _number(headers["Retry-After"])
+    elif response.status_code == 429:
+        resets = (_number(headers.get(name, "")) for name in ("X-RateLimit-Reset", "RateLimit-Reset"))
+        seconds = next((reset for reset in resets if not math.isnan(reset)), math.nan)
+        seconds -= timestamps.now().timestamp() if seconds > 1e9 else 0
+    else:
         return None
-    return value if math.isfinite(value) else None
+    return seconds if seconds > 0 else None
+
+
+def _number(text: str) -> float:
+    """The finite number that `text` is; NaN for anything else."""
+    try:
+        return float(text) if math.isfinite(float(text)) else math.nan
+    except ValueError:
+        return math.nan
 
 
 def explain(stream: str, error: Optional[BaseException], field: str = "Host") -> SyfterError:

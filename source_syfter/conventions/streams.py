@@ -63,10 +63,8 @@ def _schema(collection: Settings) -> Component:
     # What is known of the records: their key and their cursor.
     properties: Component = {collection["primary_key"]: {"description": "Key of the record.", "type": ["integer", "string"]}}
     if collection["cursor_field"]:
-        properties[collection["cursor_field"]] = {
-            "description": "When the record last changed. The cursor of the incremental sync.",
-            "type": ["string", "integer", "null"],
-        }
+        text = "When the record last changed. The cursor of the incremental sync."
+        properties[collection["cursor_field"]] = {"description": text, "type": ["string", "integer", "null"]}
     schema = {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "additionalProperties": True}
     return {"type": "InlineSchemaLoader", "schema": {**schema, "properties": properties}}
 
