@@ -11,7 +11,7 @@ from typing import Any, Optional
 import yaml
 
 from source_syfter.conventions import address, changes, credentials, fields, paging, records, streams
-from source_syfter.conventions.edits import expanded, name_of, reference
+from source_syfter.conventions.edits import Component, expanded, name_of, reference
 from source_syfter.problems import SyfterError
 from source_syfter.settings import Settings, complete, from_file
 from source_syfter.spec import code_of, manifest
@@ -31,8 +31,6 @@ _FIXED = 'In this manifest the API conventions are fixed: set it in the configur
 _REMEDIED_BY_CONVENTIONS = ("collection_missing", "request_refused", "unknown_envelope")
 _REMEDY_OF_LIMITS = "Run fewer syncs at a time."
 
-Component = dict[str, Any]
-
 
 def bundle(config: Optional[Mapping[str, Any]] = None) -> Component:
     """The manifest of stock parts for the conventions and additional collections of `config`; nothing else of it is read.
@@ -45,7 +43,8 @@ def bundle(config: Optional[Mapping[str, Any]] = None) -> Component:
     chosen["credentials"] = {"auth_type": "bearer", "access_token": "none"}
     settings = complete(chosen, package["spec"]["connection_specification"])
     definitions = package["definitions"]
-    definitions["requester"] = _requester(definitions["requester"])
+    kept = ("type", "http_method", "authenticator", "error_handler", "request_headers")
+    definitions["requester"] = {**{name: definitions["requester"][name] for name in kept}, "request_parameters": {}}
     definitions["error_handler"] = _error_handler(definitions["error_handler"])
     for room in (address, credentials, records, paging, changes):
         room.bundle(definitions, settings)
@@ -96,11 +95,6 @@ class _Dumper(yaml.SafeDumper):
         return True
 
 
-def _requester(requester: Component) -> Component:
-    kept = ("type", "http_method", "authenticator", "error_handler", "request_headers")
-    return {**{name: requester[name] for name in kept}, "request_parameters": {}}
-
-
 def _error_handler(handler: Component) -> Component:
     return {
         "type": "DefaultErrorHandler",
@@ -127,11 +121,8 @@ def _streams(package: Component, settings: Settings) -> Iterator[Component]:
     """The streams of the package, each with its schema in it."""
     for stream in package["streams"]:
         loader = streams.inline_schema(name_of(stream))
-        made = {**stream, "schema_loader": loader}
-        transformations = fields.transformations(package["definitions"], settings, loader["schema"]["properties"])
-        if transformations:
-            made["transformations"] = transformations
-        yield made
+        made = fields.transformations(package["definitions"], settings, loader["schema"]["properties"])
+        yield {**stream, "schema_loader": loader, **({"transformations": made} if made else {})}
 
 
 def _added_streams(package: Component, settings: Settings) -> Iterator[Component]:
@@ -139,10 +130,8 @@ def _added_streams(package: Component, settings: Settings) -> Iterator[Component
     for collection in streams.added(package, settings):
         stream = streams.skeleton(definitions, collection)
         renamed = collection["primary_key"] != streams.key_as_sent(collection, id_field)
-        timestamps = definitions["epoch_to_iso"]["fields"]
-        transformations = fields.transformations(definitions, settings, timestamps, renamed)
-        if transformations:
-            stream["transformations"] = transformations
+        made = fields.transformations(definitions, settings, definitions["epoch_to_iso"]["fields"], renamed)
+        stream |= {"transformations": made} if made else {}
         if collection["cursor_field"]:
             stream["incremental_sync"] = streams.own_cursor(definitions, collection)
         else:
@@ -155,20 +144,16 @@ def _added_streams(package: Component, settings: Settings) -> Iterator[Component
 def _needed(made: list[Component], definitions: Component) -> set[str]:
     """The names of the definitions that the streams `made` lead to."""
     needed: set[str] = set()
-    waiting = list(_references(made))
+    waiting = set(_references(made))
     while waiting:
-        name = waiting.pop()
-        if name not in needed:
-            needed.add(name)
-            waiting += _references(definitions[name])
+        needed |= waiting
+        waiting = {name for parent in waiting for name in _references(definitions[parent])} - needed
     return needed
 
 
 def _references(node: Any) -> Iterator[str]:
-    if isinstance(node, dict):
-        node = list(node.values())
-    if isinstance(node, list):
-        for item in node:
+    if isinstance(node, (dict, list)):
+        for item in node.values() if isinstance(node, dict) else node:
             yield from _references(item)
     elif isinstance(node, str) and node.startswith(reference("")):
         yield node.removeprefix(reference(""))

@@ -108,9 +108,14 @@ class Entrypoint(AirbyteEntrypoint):
                     yield b"".join(lines)
                     lines, size, due = [], 0, time.monotonic() + _BLOCK_SECONDS
                 memory.check_memory_usage()
-        finally:
-            # Also when the read fails: what was read is delivered.
+        except GeneratorExit:
+            # Nobody takes another block: a signal ended `write`.
+            return
+        except BaseException:
+            # What was read before the failure is delivered.
             yield b"".join(lines)
+            raise
+        yield b"".join(lines)
 
 
 def _record_line(stream: str, data: Mapping[str, Any], emitted_at: int) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Optional
 
@@ -17,6 +16,8 @@ from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import M
 from source_syfter import context
 from source_syfter.components.pages import place
 from source_syfter.conventions import address, changes, fields, paging, records, tailored
+from source_syfter.conventions.edits import name_of
+from source_syfter.conventions.streams import inline_schema
 from source_syfter.probing.client import BOUND, Answer, Client, Connection
 from source_syfter.probing.instance import Instance
 from source_syfter.probing.report import Collection, Report, failure, running_count, show
@@ -42,7 +43,9 @@ def probe(config: Mapping[str, Any], on_request: Callable[[int, str], None] = la
         _find_out(instance)
     except SyfterError as error:
         instance.note("connection", "fault", error.text)
-    _note_limits(instance)
+    if client.limits:
+        text = f"the instance tells it in {', '.join(sorted(client.limits))}; the connector waits when it is asked to"
+        instance.note("rate limit", "note", text)
     _suggest(instance)
     return instance.report
 
@@ -77,10 +80,8 @@ def main(args: Sequence[str]) -> int:
 def _connection(package: Mapping[str, Any], settings: Settings) -> Connection:
     """The connector's own authenticator and error handler under `settings`."""
     resolved = ManifestReferenceResolver().preprocess_manifest({"definitions": tailored(package, settings)["definitions"]})
-    requester = ManifestComponentTransformer().propagate_types_and_parameters(
-        "", resolved["definitions"]["requester"], {"name": "probe", "collection": ""}
-    )
-    factory = ModelToComponentFactory()
+    named, factory = {"name": "probe", "collection": ""}, ModelToComponentFactory()
+    requester = ManifestComponentTransformer().propagate_types_and_parameters("", resolved["definitions"]["requester"], named)
     return Connection(
         factory.create_component(CustomAuthenticator, requester["authenticator"], settings),
         factory.create_component(CustomErrorHandler, requester["error_handler"], settings),
@@ -100,10 +101,10 @@ def _find_out(instance: Instance) -> None:
 
 
 def _visit_collections(instance: Instance) -> None:
-    schemas = _schema_fields()
-    visited = instance.report.collections
+    visited, known = instance.report.collections, {name_of(stream) for stream in instance.manifest["streams"]}
     for name in instance.paths:
-        visited[name] = _visit(instance, instance.first(name), schemas.get(name))
+        schema = set(inline_schema(name)["schema"]["properties"]) if name in known else None
+        visited[name] = _visit(instance, instance.first(name), schema)
     if not any(collection.status in ("readable", "empty") for collection in visited.values()):
         instance.note("collections", "fault", "not one of them can be read")
 
@@ -119,10 +120,8 @@ def _visit(instance: Instance, answer: Answer, schema: Optional[set[str]]) -> Co
             return Collection("failed", f"{answer.status}: the instance fails; try again later, or deselect the stream")
         where = place(instance.conventions["records_path"])
         return Collection("failed", f"{answer.status}: no array of records {where}; deselect the stream")
-    if not found:
-        return Collection("empty")
-    if schema is None:
-        return Collection("readable")
+    if not found or schema is None:
+        return Collection("readable" if found else "empty")
     id_field = instance.conventions["id_field"]
     names = {"id" if name == id_field else name for record in found for name in record}
     text = ""
@@ -133,13 +132,6 @@ def _visit(instance: Instance, answer: Answer, schema: Optional[set[str]]) -> Co
     return Collection("readable", text, sorted(name[:60] for name in names - schema))
 
 
-def _note_limits(instance: Instance) -> None:
-    if instance.client.limits:
-        headers = ", ".join(sorted(instance.client.limits))
-        text = f"the instance tells it in {headers}; the connector waits when it is asked to"
-        instance.note("rate limit", "note", text)
-
-
 def _suggest(instance: Instance) -> None:
     report = instance.report
     report.requests = instance.client.count
@@ -147,13 +139,3 @@ def _suggest(instance: Instance) -> None:
     conventions = {name: as_typed(name, value) for name, value in instance.conventions.items() if name in changed}
     if conventions:
         report.suggested_config["conventions"] = conventions
-
-
-def _schema_fields() -> dict[str, set[str]]:
-    """The fields that the schema of each stream knows."""
-    folder = files("source_syfter").joinpath("schemas")
-    return {
-        entry.name.removesuffix(".json"): set(json.loads(entry.read_bytes())["properties"])
-        for entry in folder.iterdir()
-        if entry.name.endswith(".json")
-    }

@@ -19,9 +19,7 @@ _FRAME = (
     '"failure_type":"config_error" "transient_error" "system_error","stream_descriptor":{"name":""}}}}'
 )
 # On a failure the CDK logs the request's and the response's headers and body, which hold licensed data and names of people.
-_FROM_HERE = re.compile(
-    r"( and error message: |[ .]*Request \(body\): |[ ,]*Response (Content|Text|content is)[: ]).*", re.DOTALL
-)
+_FROM_HERE = re.compile(r"(?s)( and error message: |[ .]*Request \(body\): |[ ,]*Response (Content|Text|content is)[: ]).*")
 
 
 def hide_secrets(config: Mapping[str, Any]) -> None:

@@ -23,13 +23,8 @@ Settings = dict[str, Any]
 Schema = Mapping[str, Any]
 
 # Fields in which an empty text says something, and the word for it in a form, which drops empty texts.
-EMPTY_WORDS = {
-    "conventions.path_prefix": "/",
-    "conventions.records_path": ".",
-    "conventions.api_key_prefix": "none",
-    "conventions.limit_parameter": "none",
-    "conventions.updated_since_parameter": "none",
-}
+EMPTY_WORDS = {"conventions.path_prefix": "/", "conventions.records_path": ".", "conventions.api_key_prefix": "none"}
+EMPTY_WORDS |= {"conventions.limit_parameter": "none", "conventions.updated_since_parameter": "none"}
 
 # The types of the spec's fields, in words.
 _TYPES = {"string": "a text", "integer": "a whole number", "boolean": "true or false", "array": "a list", "object": "an object"}
@@ -62,7 +57,11 @@ def complete(config: Mapping[str, Any], spec: Schema) -> Settings:
     insecure = settings["allow_insecure_http"]
     settings["host"] = _address("Host (host)", settings["host"], insecure).rstrip("/")
     settings["credentials"] = _credentials(known["credentials"], spec, insecure)
-    settings["start_date"] = _moment("Start date (start_date)", settings["start_date"])
+    if start := settings["start_date"]:
+        moment = parse(start)
+        if moment is None:
+            raise problems.NO_DATE(field="Start date (start_date)", value=start)
+        settings["start_date"] = to_iso(moment)
     conventions = settings["conventions"]
     conventions["path_prefix"] = _path(conventions["path_prefix"])
     prefix = conventions["api_key_prefix"]
@@ -108,10 +107,10 @@ def _known(value: Any, schema: Schema, path: str = "") -> Any:
     """`value` without the fields that `schema` does not name and without empty ones; words for "empty" become empty texts."""
     fields = _properties(schema)
     if isinstance(value, Mapping) and fields:
-        cleaned = {
-            name: _known(value[name], field, f"{path}.{name}".lstrip(".")) for name, field in fields.items() if name in value
-        }
-        return {name: item for name, item in cleaned.items() if item is not None and (item != "" or _says_something(path, name))}
+        cleaned = {name: _known(value.get(name), field, f"{path}.{name}".lstrip(".")) for name, field in fields.items()}
+        # An empty credential is an error of its own.
+        kept = {name for name in cleaned if path == "credentials" or f"{path}.{name}" in EMPTY_WORDS}
+        return {name: item for name, item in cleaned.items() if item is not None and (item != "" or name in kept)}
     if isinstance(value, list):
         return [_known(item, schema.get("items", {}), f"{path}[]") for item in value]
     if isinstance(value, float) and value.is_integer():
@@ -121,11 +120,6 @@ def _known(value: Any, schema: Schema, path: str = "") -> Any:
         text = value if path == "conventions.api_key_prefix" else value.strip()
         return "" if text == EMPTY_WORDS.get(path) else text
     return value
-
-
-def _says_something(path: str, name: str) -> bool:
-    # An empty credential is an error of its own.
-    return path == "credentials" or f"{path}.{name}" in EMPTY_WORDS
 
 
 def _with_defaults(value: Any, schema: Schema) -> Any:
@@ -205,36 +199,20 @@ def _address(title: str, value: str, insecure: bool) -> str:
     text = value.strip() if "://" in value else f"https://{value.strip()}"
     parts = urlsplit(text)
     try:
-        port = parts.port
-    except ValueError:
-        port = 0
-    if not parts.hostname or port == 0 or not _can_be_asked(text):
+        requests.Request("GET", text).prepare()
+        can_be_asked = bool(parts.hostname) and parts.port != 0
+    except (requests.RequestException, ValueError):
+        can_be_asked = False
+    if not can_be_asked:
         raise problems.NO_ADDRESS(field=title, value=value)
-    if parts.scheme.lower() == "http" and not insecure and not is_loopback(parts.hostname):
+    if parts.scheme.lower() == "http" and not insecure and not is_loopback(parts.hostname or ""):
         raise problems.PLAIN_HTTP(field=title)
     return urlunsplit((parts.scheme.lower(), parts.netloc.lower(), parts.path, parts.query, ""))
-
-
-def _can_be_asked(address: str) -> bool:
-    try:
-        requests.Request("GET", address).prepare()
-    except (requests.RequestException, UnicodeError):
-        return False
-    return True
 
 
 def _path(value: str) -> str:
     """`value` as it stands in an address, without slashes around it."""
     return quote(value.strip("/"), safe="/%~")
-
-
-def _moment(title: str, value: Optional[str]) -> Optional[str]:
-    if value is None:
-        return None
-    moment = parse(value)
-    if moment is None:
-        raise problems.NO_DATE(field=title, value=value)
-    return to_iso(moment)
 
 
 def _by_scheme(variants: list[Any]) -> dict[str, Any]:
@@ -247,7 +225,9 @@ def _credentials(credentials: Mapping[str, Any], spec: Schema, insecure: bool) -
     cleaned = _with_defaults(credentials, scheme)
     for name, title in (("api_key", "API key"), ("access_token", "Access token")):
         if name in cleaned:
-            cleaned[name] = _header_value(f"{title} (credentials.{name})", cleaned[name].strip())
+            cleaned[name] = secret = cleaned[name].strip()
+            if not (secret and secret.isascii() and secret.isprintable()):
+                raise (problems.UNSENDABLE if secret else problems.EMPTY)(field=f"{title} (credentials.{name})")
     for name in ("username", "password", "client_id", "client_secret"):
         if name in cleaned and not cleaned[name].strip():
             raise problems.EMPTY(field=f"Authentication (credentials.{name})")
@@ -256,11 +236,3 @@ def _credentials(credentials: Mapping[str, Any], spec: Schema, insecure: bool) -
     if "token_url" in cleaned:
         cleaned["token_url"] = _address("Token URL (credentials.token_url)", cleaned["token_url"], insecure)
     return dict(cleaned)
-
-
-def _header_value(title: str, value: str) -> str:
-    if not value:
-        raise problems.EMPTY(field=title)
-    if not value.isascii() or not value.isprintable():
-        raise problems.UNSENDABLE(field=title)
-    return value

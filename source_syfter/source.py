@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Optional
+from typing import Any, Optional, cast
 
 from airbyte_cdk.models import (
     AirbyteCatalog,
@@ -30,6 +30,7 @@ from source_syfter import problems, timestamps
 from source_syfter.components.cursors import Backpressure, TunedStream
 from source_syfter.context import Context
 from source_syfter.conventions import tailored
+from source_syfter.conventions.edits import name_of
 from source_syfter.problems import SyfterError
 from source_syfter.secrecy import hide_secrets, presentable
 from source_syfter.settings import Settings, complete, unencrypted
@@ -104,7 +105,8 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         return self._nothing_readable(refused)
 
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
-        self._raise_error()
+        if self._error:
+            raise self._error
         return super().discover(logger, config)
 
     def read(
@@ -119,7 +121,8 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         The state that is written never passes the moment at which the read of its stream began, by this machine's clock and by
         the server's: the order is by id, so a record that was passed may change while later ones are read.
         """
-        self._raise_error()
+        if self._error:
+            raise self._error
         hide_secrets(self.raw_config)
         self._warn_of_http(logger)
         began = timestamps.now()
@@ -148,11 +151,7 @@ class SourceSyfter(ConcurrentDeclarativeSource):
             raise _summary(failures, unknown)
 
     def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
-        return [TunedStream(stream, self._backpressure) for stream in super().streams(config)]
-
-    def _raise_error(self) -> None:
-        if self._error:
-            raise self._error
+        return [cast(AbstractStream, TunedStream(stream, self._backpressure)) for stream in super().streams(config)]
 
     def _nothing_readable(self, refused: list[SyfterError]) -> AirbyteConnectionStatus:
         prefix = self._settings["conventions"]["path_prefix"]
@@ -172,19 +171,16 @@ class SourceSyfter(ConcurrentDeclarativeSource):
     def _hold_back(self, message: AirbyteMessage, began: datetime) -> None:
         """Lowers the cursor of a state message to the moment at which the read of its stream began, and writes it in UTC."""
         stream = message.state.stream if message.state else None
-        cursor_field = self._cursors.get(stream.stream_descriptor.name) if stream else None
-        if not stream or not cursor_field or not stream.stream_state:
+        name = stream.stream_descriptor.name if stream else ""
+        cursor_field = self._cursors.get(name)
+        value = parse(getattr(stream.stream_state, cursor_field, None)) if stream and cursor_field else None
+        if not stream or not cursor_field or value is None:
             return
-        name = stream.stream_descriptor.name
-        value = parse(getattr(stream.stream_state, cursor_field, None))
         # Without the server's clock, a clock that is behind this one would let the state pass what changed during the read.
         server = self._context.server_clock.get(name)
-        previous = self._previous.get(name)
-        bound = began
         if server is not None:
-            bound = min(began, max(server, previous) if previous else server)
-        if value is not None:
-            stream.stream_state = AirbyteStateBlob({cursor_field: to_iso(min(value, bound))})
+            began = min(began, max(server, self._previous.get(name, server)))
+        stream.stream_state = AirbyteStateBlob({cursor_field: to_iso(min(value, began))})
 
     @staticmethod
     def _clean(error: AirbyteErrorTraceMessage, failures: dict[str, FailureType]) -> None:
@@ -209,11 +205,10 @@ def _failed(*errors: AirbyteTracedException) -> AirbyteConnectionStatus:
 def _cursor_fields(definition: Mapping[str, Any]) -> dict[str, Optional[str]]:
     """Each stream's cursor field; None for a stream that is read whole."""
     default = definition["definitions"]["cursor"]["cursor_field"]
-    fields: dict[str, Optional[str]] = {}
-    for stream in definition["streams"]:
-        own = stream.get("incremental_sync", {}).get("cursor_field") if "$ref" not in stream else default
-        fields[stream["$parameters"]["name"]] = own
-    return fields
+    return {
+        name_of(stream): default if "$ref" in stream else stream.get("incremental_sync", {}).get("cursor_field")
+        for stream in definition["streams"]
+    }
 
 
 def _previous(state: list[AirbyteStateMessage], cursors: Mapping[str, Optional[str]]) -> dict[str, datetime]:
@@ -229,14 +224,12 @@ def _previous(state: list[AirbyteStateMessage], cursors: Mapping[str, Optional[s
         if not stream or not stream.stream_state or not cursor_field or not hasattr(stream.stream_state, cursor_field):
             continue
         value = getattr(stream.stream_state, cursor_field)
-        if value is None:
-            stream.stream_state = AirbyteStateBlob()
-            continue
         moment = parse(value)
-        if moment is None:
+        if moment is None and value is not None:
             raise problems.UNREADABLE_STATE(stream=name, cursor_field=cursor_field)
-        stream.stream_state = AirbyteStateBlob({cursor_field: to_iso(moment)})
-        values[name] = moment
+        stream.stream_state = AirbyteStateBlob({cursor_field: to_iso(moment)} if moment else {})
+        if moment:
+            values[name] = moment
     return values
 
 
@@ -244,9 +237,8 @@ def _summary(failures: Mapping[str, FailureType], unknown: list[str]) -> SyfterE
     """The error that ends a read in which streams failed; each has said why before."""
     if not failures:
         return problems.UNKNOWN_STREAMS(streams=", ".join(unknown))
-    kinds = set(failures.values())
-    kind = FailureType.transient_error if kinds == {FailureType.transient_error} and not unknown else FailureType.config_error
-    if FailureType.system_error in kinds:
-        kind = FailureType.system_error
+    kinds = {*failures.values(), *([FailureType.config_error] if unknown else [])}
+    gravest_first = (FailureType.system_error, FailureType.config_error, FailureType.transient_error)
+    kind = next(kind for kind in gravest_first if kind in kinds)
     also = problems.UNKNOWN_STREAMS.text(streams=", ".join(unknown)) if unknown else ""
     return replace(problems.STREAMS_FAILED, kind=kind)(also, streams=", ".join(sorted(failures)))

@@ -34,10 +34,8 @@ def parse(value: Any) -> Optional[datetime]:
         if match is None:
             return None
         year, month, day, hour, minute, second, fraction, offset = match.groups()
-        micros = int((fraction or "").ljust(6, "0")[:6])
-        moment = datetime(
-            int(year), int(month), int(day), int(hour or 0), int(minute or 0), int(second or 0), micros, timezone.utc
-        )
+        time = int(hour or 0), int(minute or 0), int(second or 0), int((fraction or "").ljust(6, "0")[:6])
+        moment = datetime(int(year), int(month), int(day), *time, timezone.utc)
         if offset and offset not in "Zz":
             digits = offset[1:].replace(":", "").ljust(4, "0")
             shift = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))

@@ -75,6 +75,22 @@ def test_read_writes_what_the_cdk_writes(instance: Instance, files: dict[str, Pa
     assert len(records) == 5 * (8 if broken else 9)
 
 
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_write_that_a_signal_ends_asks_for_no_more_blocks(instance: Instance, ended: bool) -> None:
+    """A generator that yields when it is closed raises RuntimeError, which would stand among the messages."""
+    instance.records = {"articles": some(5)}
+    catalog = configured(["articles"])
+    entrypoint = Entrypoint(SourceSyfter(config=config(), catalog=catalog))
+    blocks = entrypoint._blocks(entrypoint.source.read(LOGGER, config(), catalog))
+
+    assert next(blocks)
+    if ended:
+        assert list(blocks)
+    blocks.close()
+
+    assert list(blocks) == []
+
+
 def test_spec_is_what_the_cdk_says(capsys: pytest.CaptureFixture[str]) -> None:
     print_spec()
     ours = json.loads(capsys.readouterr().out)

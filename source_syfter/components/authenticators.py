@@ -1,22 +1,21 @@
 """How requests are signed: credentials stay with the instance, and OAuth tokens are shared and renewed."""
 
-# No `from __future__ import annotations`: see `pages.py`.
+# No `from __future__ import annotations`: see `part.py`.
 
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import InitVar, dataclass
-from typing import Any, Optional
+from dataclasses import dataclass
+from typing import Any
 
 import requests
 from airbyte_cdk.sources.declarative.auth.declarative_authenticator import DeclarativeAuthenticator
-from airbyte_cdk.sources.types import Config
 from airbyte_cdk.utils.airbyte_secrets_utils import add_to_secrets
 
 from source_syfter import problems
 from source_syfter.components.errors import explain, own_words
 from source_syfter.components.http import BoundedBody, origin, redirect_target, same_origin
-from source_syfter.context import context_of
+from source_syfter.components.part import Part
 from source_syfter.problems import SyfterError
 from source_syfter.secrecy import maskable
 
@@ -25,7 +24,7 @@ TOKEN_TIMEOUT = (10.0, 20.0)
 
 
 @dataclass
-class SameOriginAuthenticator(DeclarativeAuthenticator):
+class SameOriginAuthenticator(Part, DeclarativeAuthenticator):
     """Signs requests as `authenticator` does, and bounds their answers.
 
     A redirect to another origin ends the stream before anything is sent there; a body that grows or trickles without end
@@ -33,12 +32,9 @@ class SameOriginAuthenticator(DeclarativeAuthenticator):
     """
 
     authenticator: DeclarativeAuthenticator
-    config: Config
-    parameters: InitVar[Mapping[str, Any]]
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
-        self._stream = str(parameters.get("name", "records"))
-        self._longest_body = context_of(self.config).patience.longest_body
+        super().__post_init__(parameters)
         # What does not change is evaluated once: a template costs 50 microseconds a request.
         renewed = hasattr(self.authenticator, "refresh_and_set_access_token")
         self._header = None if renewed else self.authenticator.get_auth_header()
@@ -68,12 +64,12 @@ class SameOriginAuthenticator(DeclarativeAuthenticator):
             here, there = response.url, redirect_target(response)
             if not same_origin(here, there):
                 raise problems.REDIRECTED(stream=self._stream, address=origin(there))
-        response.raw = BoundedBody(self._stream, response.raw, self._longest_body)
+        response.raw = BoundedBody(self._stream, response.raw, self._context.patience.longest_body)
         return response
 
 
 @dataclass
-class OAuthClientCredentials(DeclarativeAuthenticator):
+class OAuthClientCredentials(Part, DeclarativeAuthenticator):
     """OAuth 2.0 client credentials: client id and secret in the body of the token request (RFC 6749, 4.4 and 2.3.1).
 
     One token serves all streams of a read. It is renewed shortly before it expires, and when the CDK asks for it after
@@ -81,26 +77,16 @@ class OAuthClientCredentials(DeclarativeAuthenticator):
     a transient one where the token endpoint does not answer.
     """
 
-    config: Config
-    parameters: InitVar[Mapping[str, Any]]
-
-    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
-        self._context = context_of(self.config)
-
     @property
     def auth_header(self) -> str:
         return "Authorization"
 
     @property
     def token(self) -> str:
-        context = self._context
-        with context.token_lock:
-            if context.access_token is None or time.monotonic() >= context.renew_at:
+        with self._context.token_lock:
+            if self._context.access_token is None or time.monotonic() >= self._context.renew_at:
                 self._renew()
-            return f"Bearer {context.access_token}"
-
-    def get_auth_header(self) -> Mapping[str, Any]:
-        return {self.auth_header: self.token}
+            return f"Bearer {self._context.access_token}"
 
     def refresh_and_set_access_token(self) -> None:
         """Renews the token, unless another stream has done so while this one waited."""
@@ -132,23 +118,14 @@ class OAuthClientCredentials(DeclarativeAuthenticator):
 
     def _ask(self) -> dict[str, Any]:
         credentials = self.config["credentials"]
-        form = {
-            "grant_type": "client_credentials",
-            "client_id": credentials["client_id"],
-            "client_secret": credentials["client_secret"],
-            "scope": credentials["scopes"],
-        }
+        client = {name: credentials[name] for name in ("client_id", "client_secret")}
+        form = {"grant_type": "client_credentials", **client, "scope": credentials["scopes"]}
         tries = self._context.patience.tries_for_token
         for attempt in range(1, tries + 1):
             try:
-                response = requests.post(
-                    credentials["token_url"],
-                    data=form,
-                    headers={"Accept": "application/json"},
-                    timeout=TOKEN_TIMEOUT,
-                    # Before requests looks at the address, which may be none.
-                    hooks={"response": _refuse_redirect},
-                )
+                # A hook, because it sees a redirect before requests looks at its address, which may be none.
+                hooks, headers = {"response": _refuse_redirect}, {"Accept": "application/json"}
+                response = requests.post(credentials["token_url"], data=form, headers=headers, timeout=TOKEN_TIMEOUT, hooks=hooks)
             except requests.RequestException as reason:
                 error = explain("Authentication (token URL)", reason, field="Token URL")
             else:
@@ -180,7 +157,7 @@ def _token_answer(response: requests.Response) -> dict[str, Any]:
 def _lifetime(expires_in: Any) -> float:
     """Seconds that a token lives; an hour if the provider does not say."""
     try:
-        seconds: Optional[float] = float(expires_in)
+        seconds = float(expires_in)
     except (TypeError, ValueError):
-        seconds = None
-    return seconds if seconds is not None and seconds > 0 else 3600.0
+        seconds = 0.0
+    return seconds if seconds > 0 else 3600.0

@@ -1,25 +1,25 @@
 """What a refused or unanswered request means, and how long to wait before it is tried again."""
 
-# No `from __future__ import annotations`: see `pages.py`.
+# No `from __future__ import annotations`: see `part.py`.
 
 import math
 import random
 import ssl
 from collections.abc import Iterator, Mapping
-from dataclasses import InitVar, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Optional, Union
 from urllib.parse import urlsplit
 
 import requests
-import urllib3.exceptions as urllib3_errors
 from airbyte_cdk.models import FailureType
 from airbyte_cdk.sources.declarative.requesters.error_handlers.default_error_handler import DefaultErrorHandler
 from airbyte_cdk.sources.streams.http.error_handlers import BackoffStrategy
 from airbyte_cdk.sources.streams.http.error_handlers.response_models import ErrorResolution, ResponseAction
-from airbyte_cdk.sources.types import Config
+from requests import exceptions as requests_errors
+from urllib3 import exceptions as urllib3_errors
 
 from source_syfter import problems, timestamps
-from source_syfter.context import context_of
+from source_syfter.components.part import Part
 from source_syfter.problems import Problem, SyfterError
 
 # What the handler leaves on a response or exception for the back-off, and on a request: one thread handles it from end to end.
@@ -32,18 +32,15 @@ _LONGEST_BACKOFF = 60.0
 # What a request that got no usable answer means: by the first class found in the chain of causes, most telling first.
 _CAUSES: list[tuple[tuple[type[BaseException], ...], Problem]] = [
     ((urllib3_errors.NameResolutionError,), problems.UNKNOWN_HOST),
-    ((ssl.SSLError, urllib3_errors.SSLError, requests.exceptions.SSLError), problems.TLS),
-    ((urllib3_errors.ProxyError, requests.exceptions.ProxyError), problems.PROXY),
-    (
-        (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema),
-        problems.INVALID_ADDRESS,
-    ),
-    ((requests.exceptions.TooManyRedirects,), problems.REDIRECT_LOOP),
-    ((requests.exceptions.InvalidHeader, UnicodeError), problems.INVALID_CREDENTIALS),
+    ((ssl.SSLError, urllib3_errors.SSLError, requests_errors.SSLError), problems.TLS),
+    ((urllib3_errors.ProxyError, requests_errors.ProxyError), problems.PROXY),
+    ((requests_errors.InvalidURL, requests_errors.InvalidSchema, requests_errors.MissingSchema), problems.INVALID_ADDRESS),
+    ((requests_errors.TooManyRedirects,), problems.REDIRECT_LOOP),
+    ((requests_errors.InvalidHeader, UnicodeError), problems.INVALID_CREDENTIALS),
     ((ConnectionRefusedError,), problems.REFUSED),
-    ((urllib3_errors.ConnectTimeoutError, requests.exceptions.ConnectTimeout), problems.UNREACHABLE),
-    ((urllib3_errors.ReadTimeoutError, requests.exceptions.Timeout), problems.NO_ANSWER),
-    ((urllib3_errors.DecodeError, requests.exceptions.ContentDecodingError), problems.DAMAGED_BODY),
+    ((urllib3_errors.ConnectTimeoutError, requests_errors.ConnectTimeout), problems.UNREACHABLE),
+    ((urllib3_errors.ReadTimeoutError, requests_errors.Timeout), problems.NO_ANSWER),
+    ((urllib3_errors.DecodeError, requests_errors.ContentDecodingError), problems.DAMAGED_BODY),
 ]
 
 
@@ -83,9 +80,10 @@ class ErrorHandler(DefaultErrorHandler):
         matches = ((code, each.matches(bare)) for code, each in zip(self.codes, self.response_filters or [], strict=True))
         code, found = next(((code, match) for code, match in matches if match), ("", None))
         if found is None:
-            unknown = problems.UNKNOWN_FAILURE if response.status_code >= 500 else problems.UNKNOWN_STATUS
-            action = ResponseAction.RETRY if unknown.kind is FailureType.transient_error else ResponseAction.FAIL
-            return action, unknown(said, stream=self._stream, status=response.status_code)
+            facts = {"stream": self._stream, "status": response.status_code}
+            if response.status_code >= 500:
+                return ResponseAction.RETRY, problems.UNKNOWN_FAILURE(said, **facts)
+            return ResponseAction.FAIL, problems.UNKNOWN_STATUS(said, **facts)
         action, kind = found.response_action or ResponseAction.FAIL, FailureType.transient_error
         if action is ResponseAction.REFRESH_TOKEN_THEN_RETRY:
             kind = FailureType.config_error
@@ -98,7 +96,7 @@ class ErrorHandler(DefaultErrorHandler):
 
 
 @dataclass
-class Backoff(BackoffStrategy):
+class Backoff(Part, BackoffStrategy):
     """How long to wait before a request is tried again, in seconds.
 
     What the server says counts up to ten minutes: see `retry_after`. A longer wait fails as transient. Where it says nothing,
@@ -106,18 +104,7 @@ class Backoff(BackoffStrategy):
     its condition are used up.
     """
 
-    config: Config
-    parameters: InitVar[Mapping[str, Any]]
-
-    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
-        self._stream = str(parameters.get("name", "records"))
-        self._context = context_of(self.config)
-
-    def backoff_time(
-        self,
-        response_or_exception: Optional[Union[requests.Response, requests.RequestException]],
-        attempt_count: int,
-    ) -> Optional[float]:
+    def backoff_time(self, response_or_exception: Any, attempt_count: int) -> float:
         response = response_or_exception if isinstance(response_or_exception, requests.Response) else None
         asked_for = retry_after(response) if response is not None else None
         longest = self._context.patience.longest_wait
@@ -154,34 +141,38 @@ def retry_after(response: requests.Response) -> Optional[float]:
     many an API sends those with every answer.
     """
     headers = response.headers
-    asked_for = headers.get("Retry-After")
-    if asked_for:
+    if headers.get("Retry-After"):
         # A date would have to be read by the server's clock; the back-off passes it soon enough.
-        seconds = _seconds(asked_for)
-        return seconds if seconds is not None and seconds > 0 else None
-    for name in ("X-RateLimit-Reset", "RateLimit-Reset") if response.status_code == 429 else ():
-        seconds = _seconds(headers.get(name) or "")
-        if seconds is not None:
-            seconds = seconds - timestamps.now().timestamp() if seconds > 1e9 else seconds
-            return seconds if seconds > 0 else None
-    return None
-
-
-def _seconds(text: str) -> Optional[float]:
-    try:
-        value = float(text)
-    except ValueError:
+        seconds = _number(headers["Retry-After"])
+    elif response.status_code == 429:
+        resets = (_number(headers.get(name, "")) for name in ("X-RateLimit-Reset", "RateLimit-Reset"))
+        seconds = next((reset for reset in resets if not math.isnan(reset)), math.nan)
+        seconds -= timestamps.now().timestamp() if seconds > 1e9 else 0
+    else:
         return None
-    return value if math.isfinite(value) else None
+    return seconds if seconds > 0 else None
+
+
+def _number(text: str) -> float:
+    """The finite number that `text` is; NaN for anything else."""
+    try:
+        return float(text) if math.isfinite(float(text)) else math.nan
+    except ValueError:
+        return math.nan
 
 
 def explain(stream: str, error: Optional[BaseException], field: str = "Host") -> SyfterError:
     """The cause of a request of `stream` that ended in `error`, and what to do. `field`: where the user typed the address."""
     chain = list(_chain(error))
-    problem = next(
-        (problem for kinds, problem in _CAUSES if any(isinstance(link, kinds) for link in chain)), problems.CONNECTION_LOST
+    found = (problem for kinds, problem in _CAUSES if any(isinstance(link, kinds) for link in chain))
+    certificate = next((link.verify_message for link in chain if isinstance(link, ssl.SSLCertVerificationError)), None)
+    request = getattr(error, "request", None)
+    return next(found, problems.CONNECTION_LOST)(
+        stream=stream,
+        host=urlsplit(getattr(request, "url", None) or "").netloc.rpartition("@")[2] or "the instance",
+        detail=certificate or "the server does not answer in TLS as expected",
+        field=field,
     )
-    return problem(stream=stream, host=_host(error), detail=_tls_detail(chain), field=field)
 
 
 def own_words(response: requests.Response) -> str:
@@ -220,13 +211,3 @@ def _chain(error: Optional[BaseException]) -> Iterator[BaseException]:
             seen.add(id(link))
             yield link
             waiting += [getattr(link, "reason", None), link.__cause__, link.__context__, *link.args]
-
-
-def _tls_detail(chain: list[BaseException]) -> str:
-    reason = next((link.verify_message for link in chain if isinstance(link, ssl.SSLCertVerificationError)), None)
-    return reason or "the server does not answer in TLS as expected"
-
-
-def _host(error: Optional[BaseException]) -> str:
-    request = getattr(error, "request", None)
-    return urlsplit(getattr(request, "url", None) or "").netloc.rpartition("@")[2] or "the instance"

@@ -1,22 +1,19 @@
 """From a response to records: the extractor, and what it leaves on the response for the paginator."""
 
-# No `from __future__ import annotations`: the CDK evaluates the annotations of components, and Python 3.10 cannot evaluate
-# an `InitVar` that is written as text.
+# No `from __future__ import annotations`: see `part.py`.
 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import InitVar, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, Optional
 
 import orjson
 import requests
 from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor as BaseRecordExtractor
-from airbyte_cdk.sources.types import Config
 
 from source_syfter import problems
-from source_syfter.components.templates import evaluated
-from source_syfter.context import context_of
+from source_syfter.components.part import Part
 
 # Where a page is left on its response, which one thread handles from end to end.
 _PAGE = "_syfter_page"
@@ -56,7 +53,7 @@ def place(path: str) -> str:
 
 
 @dataclass
-class RecordExtractor(BaseRecordExtractor):
+class RecordExtractor(Part, BaseRecordExtractor):
     """Takes the records out of a response, and refuses what is not the known envelope.
 
     `records_path`: dotted path to the array of records; empty: the body is the array. `id_field`: the record's key.
@@ -65,20 +62,11 @@ class RecordExtractor(BaseRecordExtractor):
     may come again when others write to the collection, so only the third in a row counts there.
     """
 
-    config: Config
-    parameters: InitVar[Mapping[str, Any]]
     records_path: str
     id_field: str
     _seen: set[bytes] = field(init=False, repr=False, default_factory=set)
     _repeated: int = field(init=False, repr=False, default=0)
     _largest: int = field(init=False, repr=False, default=0)
-
-    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
-        self._stream = str(parameters.get("name", "records"))
-        self._context = context_of(self.config)
-        self.id_field = evaluated(self.id_field, self.config, parameters)
-        self.records_path = evaluated(self.records_path, self.config, parameters)
-        self._path = steps(self.records_path)
 
     def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
         self._context.answered(self._stream, response.headers.get("Date"), response.elapsed)
@@ -86,7 +74,7 @@ class RecordExtractor(BaseRecordExtractor):
             body = _json(response.content)
         except (ValueError, RecursionError):
             raise problems.NOT_JSON(stream=self._stream, what=_kind_of_text(response)) from None
-        records = at(body, self._path)
+        records = at(body, steps(self.records_path))
         # The CDK takes an empty record for the end of the whole read (test_an_empty_record_does_not_end_the_read).
         if not isinstance(records, list) or not all(record and isinstance(record, dict) for record in records):
             shape = f", which is {_shape(body)}"

@@ -1,36 +1,27 @@
 """What conventions do to a record. Nothing here is in the way of an instance that is as assumed."""
 
-# No `from __future__ import annotations`: see `pages.py`.
+# No `from __future__ import annotations`: see `part.py`.
 
 from collections.abc import Iterable, Mapping
-from dataclasses import InitVar, dataclass
-from typing import Any, Optional
+from dataclasses import dataclass
+from typing import Any
 
 from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilter
 from airbyte_cdk.sources.declarative.transformations import RecordTransformation
-from airbyte_cdk.sources.types import Config, StreamSlice, StreamState
 
-from source_syfter.components.templates import evaluated
+from source_syfter.components.part import Part
 from source_syfter.timestamps import EPOCH, epoch_ms_to_iso, is_usual, parse, to_iso
 
 
 @dataclass
-class UpdatedSince(RecordFilter):
+class UpdatedSince(Part, RecordFilter):
     """Lets through records whose `cursor_field` is at or after the start of the slice; those without a readable one, always."""
 
-    config: Config
-    parameters: InitVar[Mapping[str, Any]]
     condition: str = ""
     cursor_field: str = ""
 
-    def filter_records(
-        self,
-        records: Iterable[Mapping[str, Any]],
-        stream_state: StreamState,
-        stream_slice: Optional[StreamSlice] = None,
-        next_page_token: Optional[Mapping[str, Any]] = None,
-    ) -> Iterable[Mapping[str, Any]]:
-        bound = parse(stream_slice.get("start_time")) if stream_slice else None
+    def filter_records(self, records: Iterable[Mapping[str, Any]], *args: Any, **kwargs: Any) -> Iterable[Mapping[str, Any]]:
+        bound = parse((kwargs["stream_slice"] or {}).get("start_time"))
         start = to_iso(bound) if bound else EPOCH
         if bound is None or start <= EPOCH:
             yield from records
@@ -47,42 +38,23 @@ class UpdatedSince(RecordFilter):
 
 
 @dataclass
-class RenameId(RecordTransformation):
+class RenameId(Part, RecordTransformation):
     """Moves the record's own key, `id_field`, to `id`."""
 
-    config: Config
-    parameters: InitVar[Mapping[str, Any]]
     id_field: str
 
-    def __post_init__(self, parameters: Mapping[str, Any]) -> None:
-        self._field = evaluated(self.id_field, self.config, parameters)
-
-    def transform(
-        self,
-        record: dict[str, Any],
-        config: Optional[Config] = None,
-        stream_state: Optional[StreamState] = None,
-        stream_slice: Optional[StreamSlice] = None,
-    ) -> None:
-        if self._field in record:
-            record["id"] = record.pop(self._field)
+    def transform(self, record: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        if self.id_field in record:
+            record["id"] = record.pop(self.id_field)
 
 
 @dataclass
-class EpochToIso(RecordTransformation):
+class EpochToIso(Part, RecordTransformation):
     """Turns the epoch milliseconds of `fields` into ISO 8601 with milliseconds. What is not a number of that kind stays."""
 
-    config: Config
-    parameters: InitVar[Mapping[str, Any]]
     fields: list[str]
 
-    def transform(
-        self,
-        record: dict[str, Any],
-        config: Optional[Config] = None,
-        stream_state: Optional[StreamState] = None,
-        stream_slice: Optional[StreamSlice] = None,
-    ) -> None:
+    def transform(self, record: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         for name in self.fields:
             if name in record:
                 record[name] = epoch_ms_to_iso(record[name])

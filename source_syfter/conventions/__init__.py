@@ -14,19 +14,18 @@ from copy import deepcopy
 from typing import Any
 
 from source_syfter.conventions import changes, credentials, fields, paging, streams
+from source_syfter.conventions.edits import Component
 from source_syfter.settings import Settings
 from source_syfter.spec import code_of
 
-Manifest = dict[str, Any]
 
-
-def tailored(manifest: Mapping[str, Any], settings: Settings, in_full: Iterable[str] = ()) -> Manifest:
+def tailored(manifest: Mapping[str, Any], settings: Settings, in_full: Iterable[str] = ()) -> Component:
     """A copy of `manifest` for `settings`. The CDK sees the result, so what is not overridden costs nothing per record.
 
     `in_full`: the streams that a connection reads whole, whose state says nothing. Raises a config error for an additional
     collection whose name is taken.
     """
-    result: Manifest = deepcopy(dict(manifest))
+    result: Component = deepcopy(dict(manifest))
     definitions = result["definitions"]
     for room in (credentials, paging, changes, fields):
         room.tailor(definitions, settings)

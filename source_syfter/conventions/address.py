@@ -7,7 +7,7 @@ from typing import Any, Optional
 
 from source_syfter import problems
 from source_syfter.conventions import credentials
-from source_syfter.conventions.jinja import normalised_address
+from source_syfter.conventions.edits import normalised_address
 from source_syfter.probing import bodies
 from source_syfter.probing.client import Answer
 from source_syfter.probing.instance import Instance

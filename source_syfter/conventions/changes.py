@@ -41,18 +41,11 @@ def bundle(definitions: dict[str, Any], settings: Settings) -> None:
         sent = f"{{{{ {_AS_SENT[conventions['timestamp_format']]} if {_START}[:10] > '1970-01-01' else '' }}}}"
         definitions["requester"]["request_parameters"][conventions["updated_since_parameter"]] = sent
     start = "format_datetime(config['start_date'], '%Y-%m-%dT%H:%M:%S.%f+0000')"
-    cursor = definitions["cursor"]
+    start = f"{{{{ {start} if config.get('start_date') else '1970-01-01T00:00:00.000000+0000' }}}}"
     default, lookback = settings["lookback_window_minutes"], "config['lookback_window_minutes']"
-    definitions["cursor"] = {
-        "type": "DatetimeBasedCursor",
-        "cursor_field": cursor["cursor_field"],
+    definitions["cursor"] |= {
         "datetime_format": _WITH_OFFSET,
-        "cursor_datetime_formats": cursor["cursor_datetime_formats"],
-        "start_datetime": {
-            "type": "MinMaxDatetime",
-            "datetime": f"{{{{ {start} if config.get('start_date') else '1970-01-01T00:00:00.000000+0000' }}}}",
-            "datetime_format": _WITH_OFFSET,
-        },
+        "start_datetime": {"type": "MinMaxDatetime", "datetime": start, "datetime_format": _WITH_OFFSET},
         "lookback_window": f"PT{{{{ {default} if config.get('lookback_window_minutes') is none else {lookback} }}}}M",
     }
 

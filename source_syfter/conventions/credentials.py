@@ -4,28 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from source_syfter.conventions.edits import reference, replace
-from source_syfter.conventions.jinja import normalised_address
+from source_syfter.conventions.edits import Component, normalised_address, reference, replace
 from source_syfter.probing.client import Answer
 from source_syfter.probing.instance import Instance
 from source_syfter.settings import Settings
 
-Component = dict[str, Any]
-
 # What the probe tries, likeliest first: where an API key may go.
-_HEADERS = [
-    ("Authorization", "Api-Key "),
-    ("X-API-Key", ""),
-    ("Authorization", "Bearer "),
-    ("Authorization", "Token "),
-    ("Authorization", "ApiKey "),
-    ("Authorization", "Key "),
-    ("Authorization", ""),
-    ("Api-Key", ""),
-    ("X-Auth-Token", ""),
-    ("X-Access-Token", ""),
-    ("apikey", ""),
-]
+# fmt: off
+_HEADERS = [("Authorization", "Api-Key "), ("X-API-Key", ""), ("Authorization", "Bearer "), ("Authorization", "Token "),
+            ("Authorization", "ApiKey "), ("Authorization", "Key "), ("Authorization", ""), ("Api-Key", ""),
+            ("X-Auth-Token", ""), ("X-Access-Token", ""), ("apikey", "")]
+# fmt: on
 _PARAMETERS = ["api_key", "apikey", "key", "token", "access_token"]
 _PLACES: list[dict[str, Any]] = [
     *({"api_key_header": header, "api_key_prefix": prefix, "api_key_parameter": None} for header, prefix in _HEADERS),
@@ -46,15 +35,16 @@ def tailor(definitions: Component, settings: Settings) -> None:
 def bundle(definitions: Component, settings: Settings) -> None:
     """All schemes: the user chooses one when the manifest runs."""
     conventions = settings["conventions"]
-    # As JSON, a key that looks like a number or a quoted text passes the template engine undamaged.
     key = "config['credentials']['api_key'] | trim"
+    place, name, prefix = "header", conventions["api_key_header"], conventions["api_key_prefix"]
     if conventions["api_key_parameter"]:
-        key_authenticator = _key("request_parameter", conventions["api_key_parameter"], f"{{{{ {key} | tojson }}}}")
-    elif conventions["api_key_prefix"]:
-        key_authenticator = _key("header", conventions["api_key_header"], f"{conventions['api_key_prefix']}{{{{ {key} }}}}")
-    else:
-        key_authenticator = _key("header", conventions["api_key_header"], f"{{{{ {key} | tojson }}}}")
-    definitions["api_key_authenticator"] = key_authenticator
+        place, name, prefix = "request_parameter", conventions["api_key_parameter"], ""
+    definitions["api_key_authenticator"] = {
+        "type": "ApiKeyAuthenticator",
+        "inject_into": {"type": "RequestOption", "inject_into": place, "field_name": name},
+        # As JSON, a key that looks like a number or a quoted text passes the template engine undamaged.
+        "api_token": f"{prefix}{{{{ {key} }}}}" if prefix else f"{{{{ {key} | tojson }}}}",
+    }
     definitions["oauth2_authenticator"] = {
         "type": "OAuthAuthenticator",
         "token_refresh_endpoint": normalised_address("config['credentials']['token_url']"),
@@ -68,19 +58,12 @@ def bundle(definitions: Component, settings: Settings) -> None:
     definitions["authenticator"] = definitions["authenticator"]["authenticator"]
 
 
-def _key(place: str, name: str, token: str) -> Component:
-    option = {"type": "RequestOption", "inject_into": place, "field_name": name}
-    return {"type": "ApiKeyAuthenticator", "inject_into": option, "api_token": token}
-
-
 def probe(instance: Instance, refused: Answer) -> Answer:
     """Tries other places for the API key, on the same host only: the authenticator sees to that."""
     if not _uses_key(instance):
         return refused
     before = {name: instance.conventions[name] for name in ("api_key_header", "api_key_prefix", "api_key_parameter")}
-    for place in _PLACES:
-        if {**before, **place} == before:
-            continue
+    for place in (each for each in _PLACES if {**before, **each} != before):
         instance.change(**place)
         answer = instance.first(next(iter(instance.paths)))
         # A key that is known may still lack the right to this collection.

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from typing import Any
 
-from source_syfter.conventions.edits import reference, replace
+from source_syfter.conventions.edits import Component, reference, replace
 from source_syfter.probing import bodies
 from source_syfter.probing.instance import Instance
 from source_syfter.settings import Settings
-
-Component = dict[str, Any]
 
 # What the probe tries, likeliest first.
 _KEYS = ["id", "_id", "uuid", "guid", "key", "ID", "Id"]

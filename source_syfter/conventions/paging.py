@@ -6,30 +6,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 
 from source_syfter.components.pages import at, steps
-from source_syfter.conventions.edits import reference, replace
-from source_syfter.conventions.jinja import item, leads_somewhere
+from source_syfter.conventions.edits import Component, item, leads_somewhere, reference, replace
 from source_syfter.probing.instance import FEW, Instance
 from source_syfter.settings import Settings
 
-Component = dict[str, Any]
-
 # What the probe tries, likeliest first.
-_LIMITS = ["limit", "per_page", "page_size", "take", "first", "size", "count", "top", "pageSize", "perPage", "max_results"]
-_LIMITS += ["$top", "page[size]", "page[limit]"]
+# fmt: off
+_LIMITS = ["limit", "per_page", "page_size", "take", "first", "size", "count", "top", "pageSize", "perPage", "max_results",
+           "$top", "page[size]", "page[limit]"]
 _NAMES = {
-    "cursor": [
-        *("cursor", "after", "next", "page_token", "starting_after", "next_cursor", "pageToken", "next_token", "token"),
-        *("continuation_token", "continuation", "start_after", "scroll_id", "after_id"),
-    ],
+    "cursor": ["cursor", "after", "next", "page_token", "starting_after", "next_cursor", "pageToken", "next_token", "token",
+               "continuation_token", "continuation", "start_after", "scroll_id", "after_id"],
     "offset": ["offset", "skip", "start", "from", "startAt", "start_index", "$skip", "page[offset]"],
     "page": ["page", "page_number", "pageNumber", "p", "page_no", "pageIndex", "page_index", "page[number]"],
 }
-# The settings of each way to page.
-_SETTINGS = {
-    "cursor": ["cursor_parameter", "cursor_path"],
-    "offset": ["offset_parameter"],
-    "page": ["page_parameter", "first_page"],
-}
+# fmt: on
+# What a way to page has beside its parameter.
+_MORE_SETTINGS = {"cursor": ["cursor_path"], "page": ["first_page"]}
 _LARGEST_PAGE = 1000
 _BEYOND = 100_000
 
@@ -53,7 +46,7 @@ def bundle(definitions: Component, settings: Settings) -> None:
         definitions[name] = {
             "type": "DefaultPaginator",
             "page_token_option": {"type": "RequestOption", "inject_into": "request_parameter", "field_name": parameter},
-            "pagination_strategy": _STRATEGIES[paging](conventions),
+            "pagination_strategy": _strategy(conventions),
         }
         if conventions["limit_parameter"]:
             size = f"{{{{ config.get('page_size') or {settings['page_size']} }}}}"
@@ -61,26 +54,16 @@ def bundle(definitions: Component, settings: Settings) -> None:
     definitions["base_stream"]["retriever"]["paginator"] = reference(name)
 
 
-def _token(conventions: Settings) -> Component:
+def _strategy(conventions: Settings) -> Component:
+    if conventions["paging"] == "offset":
+        return {"type": "OffsetIncrement"}
+    if conventions["paging"] == "page":
+        return {"type": "PageIncrement", "start_from_page": conventions["first_page"], "inject_on_first_request": True}
     path = steps(conventions["cursor_path"])
     token = item("response", path)
-    return {
-        "type": "CursorPagination",
-        # As JSON, a token that looks like a number or a quoted text stays as sent.
-        "cursor_value": f"{{{{ {token} | tojson }}}}",
-        "stop_condition": f"{{{{ not ({leads_somewhere('response', path)} and {token}) }}}}",
-    }
-
-
-_STRATEGIES: dict[str, Callable[[Settings], Component]] = {
-    "offset": lambda conventions: {"type": "OffsetIncrement"},
-    "page": lambda conventions: {
-        "type": "PageIncrement",
-        "start_from_page": conventions["first_page"],
-        "inject_on_first_request": True,
-    },
-    "cursor": _token,
-}
+    stop = f"{{{{ not ({leads_somewhere('response', path)} and {token}) }}}}"
+    # As JSON, a token that looks like a number or a quoted text stays as sent.
+    return {"type": "CursorPagination", "cursor_value": f"{{{{ {token} | tojson }}}}", "stop_condition": stop}
 
 
 def probe(instance: Instance) -> None:
@@ -192,9 +175,7 @@ def _by_page(instance: Instance, names: Sequence[str]) -> bool:
         return None if keys is None else keys[:1] != instance.ids[:1]
 
     name = instance.bisect(names, moves)
-    if name is None:
-        return False
-    first = next((number for number in (1, 0) if moves([name], number) is False), None)
+    first = next((number for number in (1, 0) if name and moves([name], number) is False), None)
     if first is None:
         return False
     instance.conventions["first_page"] = first
@@ -224,41 +205,33 @@ def _paged(instance: Instance, way: str, name: Optional[str], text: str) -> bool
         return False
     instance.conventions |= {"paging": way, f"{way}_parameter": name}
     instance.conclude("paging", "paging", text)
-    for setting in _SETTINGS[way]:
+    for setting in (f"{way}_parameter", *_MORE_SETTINGS.get(way, ())):
         instance.conclude(setting.replace("_", " "), setting, f"{instance.conventions[setting]}")
     if way != "cursor":
-        _find_end(instance, way, name)
+        _find_end(instance, name)
     return True
 
 
-def _find_end(instance: Instance, way: str, name: str) -> None:
+def _find_end(instance: Instance, name: str) -> None:
     """Only an empty page ends a list: a server that repeats its last page would be read for ever."""
-    total = instance.total
-    beyond = _BEYOND if total is None else total + FEW
-    answer = instance.page({name: beyond}, FEW)
+    topic, total = "end of a list", instance.total
+    answer = instance.page({name: _BEYOND if total is None else total + FEW}, FEW)
     records = instance.records(answer)
     if records == []:
-        instance.note("end of a list", "matches", "an empty page")
+        instance.note(topic, "matches", "an empty page")
     elif records:
-        instance.note(
-            "end of a list", "fault", "the instance gives records beyond the end of the list, so a read would never end"
-        )
+        instance.note(topic, "fault", "the instance gives records beyond the end of the list, so no read would end")
     elif total is None and answer.status not in (200, 204, 404, 410):
-        instance.note("end of a list", "unknown", f"a page far beyond the end is refused ({answer.status})")
+        instance.note(topic, "unknown", f"a page far beyond the end is refused ({answer.status})")
     else:
         said = "without an array" if answer.ok else f"with {answer.status}"
-        text = f"the instance answers {said} beyond the end of the list, where the connector needs an empty page"
-        instance.note("end of a list", "fault", text)
+        instance.note(topic, "fault", f"beyond it the instance answers {said}, where the connector needs an empty page")
 
 
 def _nothing_moves(instance: Instance) -> None:
-    count, total = len(instance.sample), instance.total
+    count, total, tokens = len(instance.sample), instance.total, instance.tokens(instance.body)
     if instance.limit_works or (total is not None and total > count):
-        told = (
-            f'; what it gives under "{instance.tokens(instance.body)[0][0]}" does not lead on'
-            if instance.tokens(instance.body)
-            else ""
-        )
+        told = f'; what it gives under "{tokens[0][0]}" does not lead on' if tokens else ""
         text = (
             "the instance gives the first page whatever is asked: it ignores the paging parameters, or uses names that the "
             f"probe does not know{told}. Set conventions.paging and the parameter's name as whoever runs the instance says"
@@ -286,21 +259,20 @@ def _find_largest_page(instance: Instance) -> None:
             instance.note("page size", "note", f'"{instance.limit}" is ignored, which does no harm')
         return
     instance.conclude("page size", "limit_parameter", f'"{instance.limit}" sets it')
-    wanted = instance.settings["page_size"]
+    topic, wanted = "largest page", instance.settings["page_size"]
     for size in dict.fromkeys([_LARGEST_PAGE, wanted, *(size for size in (50, 25, 10, 1) if size < wanted)]):
         records = instance.records(instance.page({}, size))
-        if records is not None:
-            instance.largest_page = records
-            break
-    else:
+        if records is None:
+            continue
+        instance.largest_page = records
+        if size < wanted:
+            instance.report.suggested_config["page_size"] = size
+            instance.note(topic, "differs", f"{wanted} records are refused, {size} are given", "page_size")
+        elif len(records) < size and (instance.total or 0) > len(records):
+            instance.note(topic, "note", f"{len(records)} records; more are cut off without a word, which does no harm")
+        else:
+            instance.note(topic, "matches", f"{len(records)} records or more")
         return
-    if size < wanted:
-        instance.report.suggested_config["page_size"] = size
-        instance.note("largest page", "differs", f"{wanted} records are refused, {size} are given", "page_size")
-    elif len(records) < size and (instance.total or 0) > len(records):
-        instance.note("largest page", "note", f"{len(records)} records; more are cut off without a word, which does no harm")
-    else:
-        instance.note("largest page", "matches", f"{len(records)} records or more")
 
 
 def _find_order(instance: Instance) -> None:

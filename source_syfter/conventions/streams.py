@@ -9,13 +9,11 @@ from importlib.resources import files
 from typing import Any
 
 from source_syfter import problems
-from source_syfter.conventions.edits import expanded, name_of
+from source_syfter.conventions.edits import Component, expanded, name_of
 from source_syfter.settings import Settings
 
-Manifest = dict[str, Any]
 
-
-def add(manifest: Manifest, settings: Settings) -> None:
+def add(manifest: Component, settings: Settings) -> None:
     """Adds the streams of `additional_collections`. Raises a config error for a name that is taken."""
     for collection in added(manifest, settings):
         manifest["streams"].append(_stream(manifest["definitions"], collection, settings["conventions"]["id_field"]))
@@ -31,7 +29,7 @@ def added(manifest: Mapping[str, Any], settings: Settings) -> list[Settings]:
     return list(settings["additional_collections"])
 
 
-def read_in_full(manifest: Manifest, names: set[str]) -> None:
+def read_in_full(manifest: Component, names: set[str]) -> None:
     """Has the streams `names` read whole, without the cost of a cursor for each record (test_full_refresh_needs_no_cursor)."""
     definitions = manifest["definitions"]
     for place, stream in enumerate(manifest["streams"]):
@@ -42,7 +40,7 @@ def read_in_full(manifest: Manifest, names: set[str]) -> None:
             manifest["streams"][place] = whole
 
 
-def _drop_cursor(definitions: Manifest, stream: Manifest) -> None:
+def _drop_cursor(definitions: Component, stream: Component) -> None:
     # No cursor, nothing to filter, and nothing to ask changes by.
     stream.pop("incremental_sync", None)
     retriever = stream["retriever"]
@@ -55,33 +53,31 @@ def key_as_sent(collection: Settings, id_field: str) -> str:
     return str(collection["primary_key"] if id_field == "id" else id_field)
 
 
-def inline_schema(name: str) -> Manifest:
+def inline_schema(name: str) -> Component:
     """The schema file of a stream as a part of the manifest."""
     schema = json.loads(files("source_syfter").joinpath(f"schemas/{name}.json").read_bytes())
     return {"type": "InlineSchemaLoader", "schema": schema}
 
 
-def _schema(collection: Settings) -> Manifest:
+def _schema(collection: Settings) -> Component:
     # What is known of the records: their key and their cursor.
-    properties: Manifest = {collection["primary_key"]: {"description": "Key of the record.", "type": ["integer", "string"]}}
+    properties: Component = {collection["primary_key"]: {"description": "Key of the record.", "type": ["integer", "string"]}}
     if collection["cursor_field"]:
-        properties[collection["cursor_field"]] = {
-            "description": "When the record last changed. The cursor of the incremental sync.",
-            "type": ["string", "integer", "null"],
-        }
+        text = "When the record last changed. The cursor of the incremental sync."
+        properties[collection["cursor_field"]] = {"description": text, "type": ["string", "integer", "null"]}
     schema = {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "additionalProperties": True}
     return {"type": "InlineSchemaLoader", "schema": {**schema, "properties": properties}}
 
 
-def own_cursor(definitions: Manifest, collection: Settings) -> Manifest:
+def own_cursor(definitions: Component, collection: Settings) -> Component:
     """The cursor of an additional collection."""
-    cursor: Manifest = {**deepcopy(definitions["cursor"]), "cursor_field": collection["cursor_field"]}
+    cursor: Component = {**deepcopy(definitions["cursor"]), "cursor_field": collection["cursor_field"]}
     # `timestamp_format` is about the known fields; this one may be a number, too.
     cursor["cursor_datetime_formats"].append("%ms")
     return cursor
 
 
-def skeleton(definitions: Manifest, collection: Settings) -> Manifest:
+def skeleton(definitions: Component, collection: Settings) -> Component:
     """An additional collection as a stream, as far as package and bundle agree."""
     return {
         **deepcopy(definitions["base_stream"]),
@@ -91,7 +87,7 @@ def skeleton(definitions: Manifest, collection: Settings) -> Manifest:
     }
 
 
-def _stream(definitions: Manifest, collection: Settings, id_field: str) -> Manifest:
+def _stream(definitions: Component, collection: Settings, id_field: str) -> Component:
     stream = skeleton(definitions, collection)
     as_sent = key_as_sent(collection, id_field)
     selector = expanded(definitions, stream["retriever"], "record_selector")

@@ -76,15 +76,20 @@ class Client:
     def get(self, path: str, parameters: Mapping[str, Any]) -> Answer:
         """The answer to GET `path`, below the host. Tries again once what may pass. Raises the error if nothing comes back."""
         for last in (False, True):
-            response = self._send(path, parameters, last)
-            if response is None:
+            try:
+                response = self._send(path, parameters)
+            except requests.RequestException as reason:
+                if last or isinstance(reason, requests.Timeout):
+                    raise explain("probe", reason) from None
                 continue
             self.limits |= {name.lower() for name in response.headers if "ratelimit" in name.lower().replace("-", "")}
-            if last or not self._waits(response):
+            if last or (response.status_code != 429 and response.status_code < 500):
                 return self._answer(response)
+            seconds = retry_after(response)
+            time.sleep(1.0 if seconds is None or seconds > _LONGEST_WAIT else seconds)
         raise AssertionError("the last try returns or raises")  # pragma: no cover
 
-    def _send(self, path: str, parameters: Mapping[str, Any], last: bool) -> Optional[requests.Response]:
+    def _send(self, path: str, parameters: Mapping[str, Any]) -> requests.Response:
         if self.count >= BOUND:
             raise problems.TOO_MANY_REQUESTS(count=BOUND)
         if time.monotonic() > self._end:
@@ -93,24 +98,7 @@ class Client:
         self._on_request(self.count, path)
         url = f"{self._settings['host']}/{quote(path, safe='/%~')}"
         query = {**self._connection.authenticator.get_request_params(), **parameters}
-        headers = {"Accept": "application/json"}
-        try:
-            return self._session.get(url, params=query, headers=headers, timeout=self._connection.timeouts)
-        except requests.RequestException as reason:
-            if last or isinstance(reason, requests.Timeout):
-                raise explain("probe", reason) from None
-            return None
-
-    @staticmethod
-    def _waits(response: requests.Response) -> bool:
-        """Whether the request is worth another try; if so, has waited for it."""
-        if response.status_code != 429 and response.status_code < 500:
-            return False
-        seconds = retry_after(response)
-        if seconds is None or seconds > _LONGEST_WAIT:
-            seconds = 1.0
-        time.sleep(seconds)
-        return True
+        return self._session.get(url, params=query, headers={"Accept": "application/json"}, timeout=self._connection.timeouts)
 
     def _answer(self, response: requests.Response) -> Answer:
         error = None if response.ok else self._connection.error_handler.refusal(response)[1]

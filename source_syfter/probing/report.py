@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from rich.console import Console
@@ -13,21 +13,15 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Column, Table
 from rich.text import Text
 
-_MARKS = {
-    "matches": ("ok", "green"),
-    "readable": ("ok", "green"),
-    "differs": ("differs", "yellow"),
-    "fault": ("fault", "red"),
-    "failed": ("fault", "red"),
-    "denied": ("denied", "yellow"),
-    "missing": ("missing", "yellow"),
-}
-_VERDICTS = {
-    0: "The connector reads this instance with this configuration.",
-    1: "The connector cannot read this instance yet: mend what is marked as a fault.",
-    2: "The connector reads this instance once this is merged into the configuration:",
-}
-
+_OK, _FAULT = ("ok", "green"), ("fault", "red")
+_MARKS = {"matches": _OK, "readable": _OK, "fault": _FAULT, "failed": _FAULT}
+_MARKS |= {status: (status, "yellow") for status in ("differs", "denied", "missing")}
+# By exit code.
+_VERDICTS = [
+    "The connector reads this instance with this configuration.",
+    "The connector cannot read this instance yet: fix what is marked as a fault.",
+    "The connector reads this instance once this is merged into the configuration:",
+]
 
 Status = Literal["matches", "differs", "fault", "unknown", "note"]
 
@@ -36,7 +30,7 @@ Status = Literal["matches", "differs", "fault", "unknown", "note"]
 class Finding:
     """One thing about the instance.
 
-    `status`: "matches" what the configuration says; "differs", and `setting` mends it; "fault": nothing mends it; "unknown":
+    `status`: "matches" what the configuration says; "differs", and `setting` fixes it; "fault": nothing fixes it; "unknown":
     could not be found out; "note": good to know.
     """
 
@@ -60,11 +54,11 @@ class Report:
     """What a probe found out. Holds names of fields, parameters and headers, never a secret or a value of a record."""
 
     address: str
+    requests: int = 0
+    most_requests: int = 0
     findings: list[Finding] = field(default_factory=list)
     collections: dict[str, Collection] = field(default_factory=dict)
     suggested_config: dict[str, Any] = field(default_factory=dict)
-    requests: int = 0
-    most_requests: int = 0
 
     @property
     def exit_code(self) -> int:
@@ -76,15 +70,7 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """The report for machines."""
-        return {
-            "address": self.address,
-            "result": {0: "matches", 1: "fault", 2: "differs"}[self.exit_code],
-            "requests": self.requests,
-            "most_requests": self.most_requests,
-            "findings": [vars(finding) for finding in self.findings],
-            "collections": {name: vars(collection) for name, collection in self.collections.items()},
-            "suggested_config": self.suggested_config,
-        }
+        return {"address": self.address, "result": ("matches", "fault", "differs")[self.exit_code], **asdict(self)}
 
 
 @contextmanager
@@ -101,23 +87,21 @@ def running_count(bound: int) -> Iterator[Callable[[int, str], None]]:
 
 
 def show(report: Report) -> None:
-    """Prints what matches, what differs, and the settings that mend it."""
+    """Prints what matches, what differs, and the settings that fix it."""
     console = Console()
     # Folded, never cut: what is shown may have to be typed.
     found, setting = Column("on this instance", overflow="fold"), Column("setting", no_wrap=True)
     table = Table("", "what", found, setting, title=report.address, title_justify="left", box=None)
-    for finding in report.findings:
-        table.add_row(_mark(finding.status), finding.topic, Text(finding.text), finding.setting)
+    for each in report.findings:
+        table.add_row(_mark(each.status), each.topic, Text(each.text), each.setting)
     console.print(table)
     if report.collections:
         table = Table("", Column("collection", no_wrap=True), Column(overflow="fold"), box=None)
         for name, collection in report.collections.items():
             fields = f"fields beyond the schema: {', '.join(collection.unknown_fields)}" if collection.unknown_fields else ""
             table.add_row(_mark(collection.status), name, Text("; ".join(filter(None, [collection.text, fields]))))
-        console.print()
-        console.print(table)
-    console.print()
-    console.print(f"{_VERDICTS[report.exit_code]} (requests: {report.requests})", soft_wrap=True)
+        console.print("", table, sep="\n")
+    console.print(f"\n{_VERDICTS[report.exit_code]} (requests: {report.requests})", soft_wrap=True)
     if report.suggested_config:
         console.print(Text(json.dumps(report.suggested_config, indent=2)), soft_wrap=True)
 
