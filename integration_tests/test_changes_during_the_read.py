@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import Recorded, Sandbox, running
+from sandbox import RecordedRequest, Sandbox, running
 from testing.disturbed import PAGE_SIZE, STREAMS, by_key, code_in, fill_collections, missing, without_waiting
 from testing.reading import Json, read
 
@@ -30,7 +30,7 @@ class Writers:
     def __init__(self, box: Sandbox, rng: random.Random, most: int = 60) -> None:
         self.box, self.rng, self.left = box, rng, most
 
-    def __call__(self, request: Recorded) -> None:
+    def __call__(self, request: RecordedRequest) -> None:
         if self.left <= 0 or self.rng.random() < 0.3:
             return
         for _ in range(self.rng.randrange(4)):

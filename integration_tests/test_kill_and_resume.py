@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sandbox import Recorded, Sandbox, running
+from sandbox import RecordedRequest, Sandbox, running
 from testing.disturbed import STREAMS, by_key, missing
 from testing.fork_server import ForkServer, Json, Process, fork_server
 
@@ -38,7 +38,7 @@ def killed_at(
     ready = threading.Event()
     asked = 0
 
-    def hook(recorded: Recorded) -> None:
+    def hook(recorded: RecordedRequest) -> None:
         nonlocal asked
         asked += 1
         if asked == request:
