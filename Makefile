@@ -1,10 +1,10 @@
-# Every habit of the project, one line each. `make` alone lists them.
+# Every command of the project. `make` alone lists them.
 # All tools live in .venv, installed from the hashed lock files in requirements/; nothing is installed outside this folder.
 # Use another interpreter with `make PYTHON=/path/to/python3.12 ...`, another folder with `make VENV=/path ...`.
 
 VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
-# uv reads the machine's own certificate store, as pip and the browser do; older and newer releases name the switch differently.
+# uv uses the machine's certificate store, as pip and browsers do; older and newer releases name the switch differently.
 UV := UV_NATIVE_TLS=1 UV_SYSTEM_CERTS=1 $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
 # Tests start hundreds of processes. Where Python may not write bytecode, each would compile what it imports, for more than a second.
@@ -13,7 +13,7 @@ LOCK := $(UV) pip compile $(LOCK_ARGS) --quiet --generate-hashes --no-header --n
 ANY_PYTHON := --universal --python-version 3.10
 NOT_IN_IMAGE = $(patsubst %,--no-emit-package %,$(shell sed 's/\#.*//' requirements/not-in-image.in))
 IMAGE = $(shell sed -n 's/^  dockerRepository: //p' metadata.yaml):$(shell sed -n 's/^  dockerImageTag: //p' metadata.yaml)
-# Two workers: the tests start servers and connector processes of their own, so more of them only wait for each other.
+# Two workers: the tests start servers and connector processes, so more workers only wait for each other.
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadfile
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -25,7 +25,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-demo: $(VENV)/demo.stamp ## the whole way, on this machine: sandbox -> connector -> DuckDB -> dbt -> report
+demo: $(VENV)/demo.stamp ## end to end, on this machine: sandbox -> connector -> DuckDB -> dbt -> report
 	@$(BIN)/python -m demo $(DEMO_ARGS)
 
 test: $(VENV)/dev.stamp $(VENV)/runtime.stamp $(VENV)/fuzz.stamp ## all tests that need no container; TEST_ARGS are handed to pytest
@@ -41,7 +41,7 @@ soak: $(VENV)/dev.stamp $(VENV)/fuzz.stamp ## the long runs with many rows
 	@$(BIN)/python -m pytest unit_tests/test_fuzz.py --hypothesis-profile soak --timeout 0 $(TEST_ARGS)
 	@$(BIN)/python -m pytest -m soak --timeout 0 $(TEST_ARGS)
 
-bench: $(VENV)/dev.stamp ## side by side with what else one could use; BENCH_ARGS=--quick takes two minutes and writes nothing
+bench: $(VENV)/dev.stamp ## side by side with alternatives; BENCH_ARGS=--quick takes two minutes and writes nothing
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 lint: $(VENV)/dev.stamp ## ruff, mypy, the arrows between packages, and that the generated tables are fresh
@@ -119,7 +119,7 @@ $(VENV)/fuzz.stamp: requirements/fuzz.txt $(VENV)/dev.stamp
 	@$(SYNC) --python .venv-mysql/bin/python dbt/integration_tests/requirements-mysql.txt
 	@touch $@
 
-# Airflow and the connector's framework exclude each other.
+# Airflow and the CDK conflict.
 .venv-airflow/stamp: examples/airflow/requirements.txt $(VENV)/dev.stamp
 	@python=$$(sh tools/find_python.sh) && $$python -m venv --without-pip .venv-airflow
 	@$(SYNC) --python .venv-airflow/bin/python examples/airflow/requirements.txt

@@ -1,1 +1,1 @@
-"""This connector side by side with what a user would pick instead: `make bench` (docs/benchmarks.md)."""
+"""This connector side by side with the alternatives: `make bench` (docs/benchmarks.md)."""

@@ -1,4 +1,4 @@
-"""Measures this connector and what a user would pick instead, side by side: `make bench`, or `python -m benchmarks --quick`.
+"""Measures this connector and its alternatives, side by side: `make bench`, or `python -m benchmarks --quick`.
 
 Without --quick, docs/benchmarks.md and docs/benchmarks.svg are written anew. The programs of a workload take turns, so that
 whatever else the machine does meets all of them; each figure is the median of the turns.
@@ -102,7 +102,7 @@ def main() -> None:
             note.update(task, description=report.title(workload))
             load.append(os.getloadavg()[0])
             text = report.markdown(results, starts, load)
-            # After each workload: whoever stops a long run keeps what it has measured.
+            # After each workload, so that a stopped run keeps its measurements.
             if not options.quick:
                 report.write(text, results)
     console.print(text, markup=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Runs one program and tells what it took."""
+"""Runs one program and measures its usage."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Usage:
 
 @dataclass(frozen=True)
 class Server:
-    """The server, as a process of its own."""
+    """The server, in its own process."""
 
     host: str
 
     def holds(self, records: int, latency: float) -> None:
-        """Sets how many records each stream has and the seconds that each answer takes; the counts start anew."""
+        """Sets how many records each stream has and the seconds that each answer takes; resets the counts."""
         self._get(f"/set?records={records}&latency={latency}")
 
     def counts(self) -> dict[str, int]:

@@ -71,7 +71,7 @@ def markdown(results: Results, starts: Mapping[tuple[str, str], Sequence[Usage]]
     goals = _goals(results, starts)
     if goals:
         lines += ["## Against the goals", "", "| goal | asked | measured | |", "|---|---|---|---|", *goals, ""]
-    # By latency, then by size: the order of the runs is by what matters most, should they be cut short.
+    # By latency, then by size; runs are ordered by importance, in case they are stopped.
     for workload in sorted(results, key=lambda each: (each.streams, each.page_size, each.latency, each.records)):
         lines += _table(Figures(results, workload))
     lines += [
@@ -138,7 +138,7 @@ def _goals(results: Results, starts: Mapping[tuple[str, str], Sequence[Usage]]) 
     rows: list[tuple[str, float, float]] = []
     plain = sorted((each for each in results if not each.latency and each.streams == 1), key=lambda each: each.records)
     if len(plain) > 1:
-        # The workload with the most turns: one turn is an anecdote.
+        # The workload with the most turns: one turn proves little.
         best = max(plain[1:], key=lambda each: (len(results[each][FULL.name]) > 1, each.records))
         figures = Figures(results, best)
         each = {tool.name: figures.each(tool.name) or 0.0 for tool in (FLOOR, FULL, INCREMENTAL, DLT, SINGER)}

@@ -1,4 +1,4 @@
-"""A Syfter instance that costs next to nothing: pages are rendered before, only the ids are written in when one is asked for.
+"""A Syfter instance that costs little: pages are rendered before; a request only writes in the ids.
 
 Run as a process of its own: `python -m benchmarks.server`. It prints its port.
 """

@@ -82,7 +82,7 @@ def show_everything(screen: Screen, options: argparse.Namespace) -> None:
     screen.say()
     screen.console.print(overview(streams, rows, first, second))
     answers_from(screen, options)
-    farewell(screen, options)
+    next_steps(screen, options)
 
 
 def sync_real_instance(screen: Screen, options: argparse.Namespace) -> None:
@@ -102,7 +102,7 @@ def sync_real_instance(screen: Screen, options: argparse.Namespace) -> None:
     screen.console.print(overview(streams, row_counts(options.database, streams), result))
     answers_from(screen, options)
     screen.say(
-        f"\nThe data is in [bold]{escape(nice(options.database))}[/bold]. The same command again reads only what has changed."
+        f"\nThe data is in [bold]{escape(shown(options.database))}[/bold]. The same command again reads only what has changed."
     )
 
 
@@ -119,7 +119,7 @@ def fresh(options: argparse.Namespace) -> Path:
             options.database.with_name(options.database.name + suffix).unlink(missing_ok=True)
     except duckdb.IOException as error:
         raise PhaseError(
-            f"{nice(options.database)} is open in another program, and DuckDB lets one write at a time. "
+            f"{shown(options.database)} is open in another program, and DuckDB lets one write at a time. "
             f"Close it and try again.\n({error})"
         ) from error
     return work
@@ -181,7 +181,7 @@ def answers_from(screen: Screen, options: argparse.Namespace) -> None:
         found = answers.companies(options.database)
         file = options.output / "report.html"
         report.write(found, file)
-        phase.result = f"a chart per company: {nice(file)}"
+        phase.result = f"a chart per company: {shown(file)}"
     if found:
         example(screen, found[0])
 
@@ -215,11 +215,11 @@ def example(screen: Screen, company: answers.Company) -> None:
     screen.console.print(result)
 
 
-def farewell(screen: Screen, options: argparse.Namespace) -> None:
+def next_steps(screen: Screen, options: argparse.Namespace) -> None:
     """Where everything is, and what to do next."""
-    python = nice(Path(sys.executable), resolve=False)
+    python = shown(Path(sys.executable), resolve=False)
     screen.say(
-        f"\nDone in {screen.elapsed:.0f} s. The data is in [bold]{escape(nice(options.database))}[/bold] (schema {SCHEMA})."
+        f"\nDone in {screen.elapsed:.0f} s. The data is in [bold]{escape(shown(options.database))}[/bold] (schema {SCHEMA})."
     )
     screen.say("\n[bold]Look into it[/bold], here or with any DuckDB client:")
     example = f"SELECT year, source, revenue, profit FROM {SCHEMA}.company_financials WHERE company_id = 1003 ORDER BY ALL"  # noqa: S608
@@ -241,7 +241,7 @@ def show_query(screen: Screen, database: Path, sql: str) -> None:
         raise PhaseError(str(error)) from error
 
 
-def nice(path: Path, resolve: bool = True) -> str:
+def shown(path: Path, resolve: bool = True) -> str:
     """The path as a person would type it here."""
     absolute = os.path.realpath(path) if resolve else os.path.abspath(path)
     relative = os.path.relpath(absolute)

@@ -1,4 +1,4 @@
-"""What the person in front of it sees: one line per phase, with its time, and progress while it runs."""
+"""What the user sees: one line per phase, with its time, and progress while it runs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rich.markup import escape
 
 
 class PhaseError(Exception):
-    """A phase could not be done. The text says why and what to do, in words for the person in front of it."""
+    """A phase failed. The text says why and what to do, for the user."""
 
 
 class Phase:
@@ -26,7 +26,7 @@ class Phase:
 
 
 class Screen:
-    """The terminal. Holds on to the real standard output, because a phase may send that of others to a file."""
+    """The terminal. Keeps the real standard output, because a phase may redirect it to a file."""
 
     def __init__(self) -> None:
         self.console = Console(file=sys.stdout, highlight=False)
@@ -50,7 +50,7 @@ class Screen:
         )
 
     def say(self, text: str = "") -> None:
-        """Prints a text with rich's markup, never broken into lines: paths and commands stay whole for copying."""
+        """Prints a text with rich's markup, without line wrapping: paths and commands can be copied."""
         self.console.print(text, soft_wrap=True)
 
     @property

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from sandbox import Recorded, Sandbox, running
-from testing.disturbed import PAGE_SIZE, STREAMS, by_key, code_in, furnish, in_haste, missing
+from sandbox import RecordedRequest, Sandbox, running
+from testing.disturbed import PAGE_SIZE, STREAMS, by_key, code_in, fill_collections, missing, without_waiting
 from testing.reading import Json, read
 
 # Seconds by which a change may become visible late: a transaction that began then commits now. The look-back is 600.
@@ -19,33 +19,33 @@ LATEST_COMMIT = 300
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _haste() -> Iterator[None]:
-    with in_haste():
+def _without_waiting() -> Iterator[None]:
+    with without_waiting():
         yield
 
 
 class Writers:
-    """Others who write to the instance: before each page is served they may change and create records, by lot."""
+    """Others who write to the instance: before each page is served they may change and create records, at random."""
 
-    def __init__(self, box: Sandbox, lot: random.Random, most: int = 60) -> None:
-        self.box, self.lot, self.left = box, lot, most
+    def __init__(self, box: Sandbox, rng: random.Random, most: int = 60) -> None:
+        self.box, self.rng, self.left = box, rng, most
 
-    def __call__(self, request: Recorded) -> None:
-        if self.left <= 0 or self.lot.random() < 0.3:
+    def __call__(self, request: RecordedRequest) -> None:
+        if self.left <= 0 or self.rng.random() < 0.3:
             return
-        for _ in range(self.lot.randrange(4)):
+        for _ in range(self.rng.randrange(4)):
             self.left -= 1
             # The collection that is being read, or another one.
-            self.write(request.collection if self.lot.random() < 0.7 else self.lot.choice(STREAMS))
+            self.write(request.collection if self.rng.random() < 0.7 else self.rng.choice(STREAMS))
 
     def write(self, collection: str) -> None:
-        late = self.lot.choice([0, 0, 0, self.lot.uniform(0, LATEST_COMMIT)])
+        late = self.rng.choice([0, 0, 0, self.rng.uniform(0, LATEST_COMMIT)])
         moment = datetime.now(timezone.utc) - timedelta(seconds=late)
         dated = moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         rows = self.box.truth(collection)
-        if rows and self.lot.random() < 0.7:
+        if rows and self.rng.random() < 0.7:
             # One that was given already, or one still to come; twice in the same millisecond is fine.
-            self.box.upsert(collection, {"id": self.lot.choice(rows)["id"], "updated_at": dated})
+            self.box.upsert(collection, {"id": self.rng.choice(rows)["id"], "updated_at": dated})
         else:
             self.box.upsert(collection, {"updated_at": dated, "created_at": dated})
 
@@ -57,15 +57,15 @@ def run(seed: int, refused: list[int], reads: int = 2) -> list[str]:
     a server that repeats itself: the stream says so and is read again. That takes pages of two or three records here; `seed`
     is then put among the `refused`.
     """
-    lot = random.Random(seed)
-    streams = lot.sample(STREAMS, 3)
+    rng = random.Random(seed)
+    streams = rng.sample(STREAMS, 3)
     held: dict[str, dict[Any, Json]] = {stream: {} for stream in streams}
     state: dict[str, Json] = {}
     wrong = []
-    with running(companies=lot.randrange(1, 8), seed=seed) as box:
-        config = box.config(page_size=lot.randrange(2, 20), num_workers=lot.randrange(2, 6))
+    with running(companies=rng.randrange(1, 8), seed=seed) as box:
+        config = box.config(page_size=rng.randrange(2, 20), num_workers=rng.randrange(2, 6))
         for turn in range(reads + 1):
-            with box.on_request(Writers(box, lot) if turn < reads else lambda request: None):
+            with box.on_request(Writers(box, rng) if turn < reads else lambda request: None):
                 outcome = read(config, *streams, state=state)
             messages = [error.message for error in outcome.errors.values()]
             refused += [seed for _ in messages]
@@ -107,7 +107,7 @@ def test_nothing_is_missing_in_a_thousand_disturbed_runs() -> None:
 @pytest.mark.parametrize("fault", ["create-between-pages", "update-between-pages", "churn"])
 def test_changes_between_all_pages_of_all_streams(fault: str) -> None:
     with running(companies=6) as box:
-        furnish(box)
+        fill_collections(box)
         config = box.config(page_size=PAGE_SIZE, num_workers=9)
         for stream in STREAMS:
             box.fault(fault, stream, 1, 12)
@@ -127,7 +127,7 @@ def test_changes_between_all_pages_of_all_streams(fault: str) -> None:
 @pytest.mark.parametrize("deletes", [1, 3])
 def test_a_delete_during_the_read_can_hide_one_record_until_the_next_full_refresh(deletes: int) -> None:
     with running(companies=6) as box:
-        furnish(box)
+        fill_collections(box)
         config = box.config(page_size=PAGE_SIZE, num_workers=9)
         for stream in STREAMS:
             box.fault("delete-between-pages", stream, 2, 1 + deletes)
@@ -143,7 +143,7 @@ def test_a_delete_during_the_read_can_hide_one_record_until_the_next_full_refres
             assert len(hidden_in[stream]) <= deletes, "one record a delete at most"
             gone = set(held) - {row["id"] for row in box.truth(stream)}
             assert gone, "a record that was read before it was deleted stays in the destination"
-            assert set(by_key(refreshed.records[stream])) == {row["id"] for row in box.truth(stream)}, "a full refresh mends both"
+            assert set(by_key(refreshed.records[stream])) == {row["id"] for row in box.truth(stream)}, "a full refresh fixes both"
         assert any(hidden_in.values()), "the limit is real"
 
 

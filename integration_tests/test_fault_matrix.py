@@ -20,16 +20,16 @@ from testing.disturbed import (
     WAYS,
     by_key,
     code_of,
-    confidential,
-    disguises,
-    furnish,
-    in_haste,
+    fill_collections,
     known_before,
     missing,
     read_by,
+    record_texts,
     resume,
+    secret_forms,
+    without_waiting,
 )
-from testing.fault_cases import CASES, COMPLETE, TRANSIENT, Case, lots, same
+from testing.fault_cases import CASES, COMPLETE, TRANSIENT, Case, batches, same
 from testing.reading import Outcome, check
 
 # Words of which each message holds one: what to do about it.
@@ -47,12 +47,12 @@ def test_every_fault_of_the_sandbox_is_in_the_matrix() -> None:
     assert {case.fault or name for name, case in CASES.items()} | ELSEWHERE == set(FAULTS)
 
 
-def judge(box: Sandbox, way: str, place: str, lot: dict[str, str]) -> list[str]:
-    """Reads with the faults of `lot`, then once more without; what is wrong with either, in words."""
+def judge(box: Sandbox, way: str, place: str, batch: dict[str, str]) -> list[str]:
+    """Reads with the faults of `batch`, then once more without; what is wrong with either, in words."""
     before = {stream: known_before(box.truth(stream), way) for stream in STREAMS}
     first, last = PLACES[place]
     faults = {}
-    for stream, name in lot.items():
+    for stream, name in batch.items():
         case = CASES[name]
         faults[stream] = box.fault(case.fault or name, stream, first, last, **case.options)
     outcome = read_by(way, box)
@@ -60,7 +60,7 @@ def judge(box: Sandbox, way: str, place: str, lot: dict[str, str]) -> list[str]:
     following = resume(box, outcome, way) if way != FULL else None
     wrong = []
     for stream in STREAMS:
-        name = lot.get(stream, "no fault")
+        name = batch.get(stream, "no fault")
         case = CASES.get(name, same(COMPLETE))
         found = list(_faulty(box, outcome, stream, case, case.once if place == "once" else case.ever))
         if stream in faults and not faults[stream].hits:
@@ -78,7 +78,7 @@ def judge(box: Sandbox, way: str, place: str, lot: dict[str, str]) -> list[str]:
         wrong.append(f"{failed} failed, and the read as a whole says {outcome.failure}")
     said = outcome.text
     wrong += [
-        f"a secret or a record is in the log: {text}" for text in disguises(box.config()) | confidential(box) if text in said
+        f"a secret or a record is in the log: {text}" for text in secret_forms(box.config()) | record_texts(box) if text in said
     ]
     return wrong
 
@@ -101,19 +101,19 @@ def _faulty(box: Sandbox, outcome: Outcome, stream: str, case: Case, expected: s
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _haste() -> Iterator[None]:
-    with in_haste():
+def _without_waiting() -> Iterator[None]:
+    with without_waiting():
         yield
 
 
 def run(way: str, place: str, turn: int) -> None:
     wrong = []
-    for lot in lots(place, turn):
+    for batch in batches(place, turn):
         with running(companies=8) as box:
-            furnish(box)
+            fill_collections(box)
             began = time.monotonic()
-            wrong += judge(box, way, place, lot)
-            assert time.monotonic() - began < 60, f"{lot}: not in bounded time"
+            wrong += judge(box, way, place, batch)
+            assert time.monotonic() - began < 60, f"{batch}: not in bounded time"
     assert not wrong, "\n".join(wrong)
 
 
@@ -145,7 +145,7 @@ EVERYWHERE = ["http-503", "429-bare", "html-200", "reset-in-body", "ignore-offse
 @pytest.mark.parametrize("name", EVERYWHERE)
 def test_a_fault_of_the_whole_instance_fails_every_stream_by_name(name: str) -> None:
     with running(companies=4) as box:
-        furnish(box)
+        fill_collections(box)
         box.fault(name)
         outcome = read_by(FIRST, box)
 
@@ -170,7 +170,7 @@ def check_all(names: list[str]) -> None:
             began = time.monotonic()
             succeeded, message = check(box.config())
             took = time.monotonic() - began
-            secrets = [form for form in disguises(box.config()) if form in message]
+            secrets = [form for form in secret_forms(box.config()) if form in message]
         if succeeded or took > 30 or secrets or not any(word in message for word in REMEDIES):
             wrong.append(f"{name}: {succeeded} after {took:.0f} s, {secrets} {message}")
     assert not wrong, "\n".join(wrong)
@@ -207,7 +207,7 @@ def test_a_fault_of_the_token_endpoint(name: str, last: int | None) -> None:
         box.fault(name, "oauth", 1, last)
         outcome = read_by(FIRST, box, "articles", "companies", auth=OAUTH)
         truth = {stream: box.truth(stream) for stream in ("articles", "companies")}
-        secrets = disguises(box.config(auth=OAUTH))
+        secrets = secret_forms(box.config(auth=OAUTH))
 
     for stream, rows in truth.items():
         assert code_of(outcome, stream) == expected
@@ -219,7 +219,7 @@ def test_a_fault_of_the_token_endpoint(name: str, last: int | None) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_a_token_that_expires_between_pages_is_renewed(way: str) -> None:
     with running(companies=8) as box:
-        furnish(box)
+        fill_collections(box)
         before = {stream: known_before(box.truth(stream), way) for stream in STREAMS}
         fault = box.fault("expired-token", "articles", 2, 2)
         outcome = read_by(way, box, auth=OAUTH)
@@ -254,7 +254,7 @@ def test_a_token_that_is_never_accepted_ends_in_words() -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_a_record_without_its_key_is_passed_on(way: str) -> None:
     with running(companies=8) as box:
-        furnish(box)
+        fill_collections(box)
         before = {stream: known_before(box.truth(stream), way) for stream in STREAMS}
         box.fault("missing-id")
         outcome = read_by(way, box)

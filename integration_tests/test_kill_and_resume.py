@@ -13,16 +13,16 @@ from typing import Any
 
 import pytest
 
-from sandbox import Recorded, Sandbox, running
+from sandbox import RecordedRequest, Sandbox, running
 from testing.disturbed import STREAMS, by_key, missing
-from testing.forked import Json, Nursery, Process, nursery
+from testing.fork_server import ForkServer, Json, Process, fork_server
 
 PAGE_SIZE = 2
 
 
 @pytest.fixture(scope="module")
-def born(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
-    with nursery(tmp_path_factory.mktemp("killed")) as found:
+def connector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    with fork_server(tmp_path_factory.mktemp("killed")) as found:
         yield found
 
 
@@ -30,13 +30,15 @@ def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def killed_at(born: Nursery, box: Sandbox, request: int, config: Json, state: dict[str, Json], delay: float = 0.0) -> Process:
+def killed_at(
+    connector: ForkServer, box: Sandbox, request: int, config: Json, state: dict[str, Json], delay: float = 0.0
+) -> Process:
     """A read that SIGKILL ends when it asks for the `request`th page in all, or `delay` seconds after that."""
     started: dict[str, Process] = {}
     ready = threading.Event()
     asked = 0
 
-    def hook(recorded: Recorded) -> None:
+    def hook(recorded: RecordedRequest) -> None:
         nonlocal asked
         asked += 1
         if asked == request:
@@ -47,7 +49,7 @@ def killed_at(born: Nursery, box: Sandbox, request: int, config: Json, state: di
                 started["it"].kill()
 
     with box.on_request(hook):
-        started["it"] = born.read(config, STREAMS, state)
+        started["it"] = connector.read(config, STREAMS, state)
         ready.set()
         status = started["it"].wait()
     # With a delay, or with fewer pages than that, it may have been through already.
@@ -55,7 +57,7 @@ def killed_at(born: Nursery, box: Sandbox, request: int, config: Json, state: di
     return started["it"]
 
 
-def survives(born: Nursery, box: Sandbox, kills: list[tuple[int, float]], lot: random.Random) -> list[str]:
+def survives(connector: ForkServer, box: Sandbox, kills: list[tuple[int, float]], rng: random.Random) -> list[str]:
     """Kills one read after the other, each going on from the last state, changes data between them, and reads to the end.
 
     Returns what is missing. Held is the least that a destination keeps: what a state follows.
@@ -65,69 +67,69 @@ def survives(born: Nursery, box: Sandbox, kills: list[tuple[int, float]], lot: r
     state: dict[str, Json] = {}
 
     def take(process: Process) -> None:
-        printed = process.printed
-        assert not printed.noise
+        output = process.output
+        assert not output.noise
         for stream in STREAMS:
-            held[stream] |= by_key(printed.records(stream, committed=True))
-        for stream, content in printed.states().items():
+            held[stream] |= by_key(output.records(stream, committed=True))
+        for stream, content in output.states().items():
             before = state.get(stream, {}).get("updated_at", "")
             assert content["updated_at"] >= before, f"{stream}: the state went back"
             assert len(str(content)) < 60, "the state is small"
-        state.update(printed.states())
+        state.update(output.states())
 
     for request, delay in kills:
-        take(killed_at(born, box, request, config, state, delay))
+        take(killed_at(connector, box, request, config, state, delay))
         for stream in STREAMS:
-            row = lot.choice(box.truth(stream))
+            row = rng.choice(box.truth(stream))
             box.upsert(stream, {"id": row["id"], "updated_at": now()})
             box.upsert(stream, {"updated_at": now(), "created_at": now()})
-    final = born.read(config, STREAMS, state)
+    final = connector.read(config, STREAMS, state)
     assert final.wait() == 0, final.text
     take(final)
     return [f"{stream}: {lost}" for stream in STREAMS if (lost := missing(box.truth(stream), held[stream]))]
 
 
-def pages_of_a_read(born: Nursery) -> int:
+def pages_of_a_read(connector: ForkServer) -> int:
     with running(companies=2) as box:
-        whole = born.read(box.config(page_size=PAGE_SIZE, num_workers=2), STREAMS)
+        whole = connector.read(box.config(page_size=PAGE_SIZE, num_workers=2), STREAMS)
         assert whole.wait() == 0, whole.text
         return len(box.requests)
 
 
-def test_killed_at_pages_spread_over_a_read(born: Nursery) -> None:
-    pages = pages_of_a_read(born)
+def test_killed_at_pages_spread_over_a_read(connector: ForkServer) -> None:
+    pages = pages_of_a_read(connector)
     assert pages > 3 * len(STREAMS)
     for request in range(2, pages + 1, pages // 8):
         with running(companies=2) as box:
-            assert not survives(born, box, [(request, 0.0)], random.Random(request)), f"killed at request {request}"
+            assert not survives(connector, box, [(request, 0.0)], random.Random(request)), f"killed at request {request}"
 
 
-def test_killed_again_and_again(born: Nursery) -> None:
-    lot = random.Random(4)
+def test_killed_again_and_again(connector: ForkServer) -> None:
+    rng = random.Random(4)
     with running(companies=2) as box:
-        assert not survives(born, box, [(lot.randrange(3, 30), lot.choice([0.0, 0.003, 0.01])) for _ in range(8)], lot)
+        assert not survives(connector, box, [(rng.randrange(3, 30), rng.choice([0.0, 0.003, 0.01])) for _ in range(8)], rng)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", range(6))
-def test_killed_at_every_page(born: Nursery, seed: int, record_property: Any) -> None:
+def test_killed_at_every_page(connector: ForkServer, seed: int, record_property: Any) -> None:
     """With `seed` 0 at the request itself, else up to 20 ms later: in the middle of an answer, of a line, of a state."""
-    lot = random.Random(seed)
-    pages = pages_of_a_read(born)
+    rng = random.Random(seed)
+    pages = pages_of_a_read(connector)
     began, wrong, kills = time.monotonic(), [], 0
     for request in range(1, pages + 1):
         with running(companies=2, seed=seed + 1) as box:
-            first = (request, lot.random() / 50 if seed else 0.0)
-            second = (lot.randrange(1, pages + 1), lot.random() / 50)
+            first = (request, rng.random() / 50 if seed else 0.0)
+            second = (rng.randrange(1, pages + 1), rng.random() / 50)
             kills += 2
-            wrong += [f"killed at {first} and {second}: {lost}" for lost in survives(born, box, [first, second], lot)]
+            wrong += [f"killed at {first} and {second}: {lost}" for lost in survives(connector, box, [first, second], rng)]
     record_property("kills", kills)
     print(f"seed {seed}: {kills} kills in {time.monotonic() - began:.0f} s, {len(wrong)} with losses")
     assert not wrong, "\n".join(wrong)
 
 
 def test_what_stands_behind_the_last_line_break_does_not_count(tmp_path: Path) -> None:
-    from testing.forked import Printed
+    from testing.fork_server import Output
 
-    assert Printed.of(b'{"type":"LOG"}\n{"type":"STA').messages == [{"type": "LOG"}]
+    assert Output.of(b'{"type":"LOG"}\n{"type":"STA').messages == [{"type": "LOG"}]

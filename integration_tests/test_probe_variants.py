@@ -19,7 +19,7 @@ from sandbox import COLLECTIONS, VARIANTS, Sandbox, Variant, canonical, running
 from source_syfter.bundle import bundle
 from source_syfter.probe import main, probe
 from source_syfter.probing.report import Report
-from testing.clocks import Clock, wind_up
+from testing.clocks import Clock, use_clock
 from testing.manifests import read_manifest
 from testing.reading import Outcome, read
 
@@ -52,7 +52,7 @@ MIXED = [
 def _no_waits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     # The one instance that counts by the clock on the wall.
     if "rate-limited" not in request.node.name:
-        wind_up(monkeypatch, Clock())
+        use_clock(monkeypatch, Clock())
 
 
 def merged(config: Mapping[str, Any], suggested: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,48 +97,48 @@ def test_the_suggestion_is_enough(variant: str | Variant) -> None:
     assert records(by_bundle) == expected
 
 
-def combined(lot: random.Random) -> Variant:
-    """Conventions put together by lot. None with faults: what nobody could read is told in the tests below."""
-    paging = lot.choice(["offset", "page", "cursor", "none"])
-    in_form = lot.choice(["iso8601", "iso8601", "epoch_ms"])
-    header, prefix = lot.choice([("Authorization", "Api-Key "), ("X-API-Key", ""), ("Authorization", "Token ")])
+def combined(rng: random.Random) -> Variant:
+    """Conventions put together at random. None with faults: the tests below have what nobody can read."""
+    paging = rng.choice(["offset", "page", "cursor", "none"])
+    in_form = rng.choice(["iso8601", "iso8601", "epoch_ms"])
+    header, prefix = rng.choice([("Authorization", "Api-Key "), ("X-API-Key", ""), ("Authorization", "Token ")])
     return Variant(
         "combined",
         "",
-        path_prefix=lot.choice(["api", "v1", "", "company-data/v2"]) if lot.random() < 0.9 else "api/v1",
+        path_prefix=rng.choice(["api", "v1", "", "company-data/v2"]) if rng.random() < 0.9 else "api/v1",
         api_key_header=header,
         api_key_prefix=prefix,
         # An array has no place for a token.
-        records_path=lot.choice(["data", "items", "result.items", "payload.deep.rows", "data" if paging == "cursor" else ""]),
+        records_path=rng.choice(["data", "items", "result.items", "payload.deep.rows", "data" if paging == "cursor" else ""]),
         paging=paging,
-        limit_parameter=lot.choice(["limit", "per_page", "take", "pageSize", "$top", "first"]),
-        offset_parameter=lot.choice(["offset", "skip", "start", "from"]),
-        page_parameter=lot.choice(["page", "p", "page_number", "pageIndex"]),
-        first_page=lot.choice([0, 1]),
-        cursor_parameter=lot.choice(["cursor", "after", "page_token", "starting_after"]),
-        cursor_path=lot.choice(["next_cursor", "meta.next", "paging.cursors.after", "nextPageToken"]),
-        updated_since_parameter=lot.choice(["updated_since", "", "modified_since", "since", "updated_at[gte]"]),
-        id_field=lot.choice(["id", "_id", "uuid"]),
+        limit_parameter=rng.choice(["limit", "per_page", "take", "pageSize", "$top", "first"]),
+        offset_parameter=rng.choice(["offset", "skip", "start", "from"]),
+        page_parameter=rng.choice(["page", "p", "page_number", "pageIndex"]),
+        first_page=rng.choice([0, 1]),
+        cursor_parameter=rng.choice(["cursor", "after", "page_token", "starting_after"]),
+        cursor_path=rng.choice(["next_cursor", "meta.next", "paging.cursors.after", "nextPageToken"]),
+        updated_since_parameter=rng.choice(["updated_since", "", "modified_since", "since", "updated_at[gte]"]),
+        id_field=rng.choice(["id", "_id", "uuid"]),
         timestamp_format=in_form,
-        clock=lot.choice(["milliseconds", "seconds", "microseconds", "summer_offset"])
+        clock=rng.choice(["milliseconds", "seconds", "microseconds", "summer_offset"])
         if in_form == "iso8601"
         else "milliseconds",
-        page_cap=lot.choice([None, 5, 60]),
-        fixed_page=lot.choice([None, None, None, 7]),
-        ignores_limit=lot.random() < 0.1,
-        ignores_updated_since=lot.random() < 0.15,
-        strict=lot.random() < 0.4,
-        newest_first=lot.random() < 0.3,
-        has_total=lot.random() < 0.6,
-        omits_nulls=lot.random() < 0.2,
-        extra_fields=lot.random() < 0.2,
+        page_cap=rng.choice([None, 5, 60]),
+        fixed_page=rng.choice([None, None, None, 7]),
+        ignores_limit=rng.random() < 0.1,
+        ignores_updated_since=rng.random() < 0.15,
+        strict=rng.random() < 0.4,
+        newest_first=rng.random() < 0.3,
+        has_total=rng.random() < 0.6,
+        omits_nulls=rng.random() < 0.2,
+        extra_fields=rng.random() < 0.2,
     )
 
 
 @pytest.mark.parametrize("seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(4, 300))])
 def test_the_suggestion_is_enough_for_any_combination(seed: int) -> None:
-    lot = random.Random(seed)
-    with probed(combined(lot), companies=lot.choice([3, 12, 30]), page_size=lot.choice([8, 100])) as (box, report, config):
+    rng = random.Random(seed)
+    with probed(combined(rng), companies=rng.choice([3, 12, 30]), page_size=rng.choice([8, 100])) as (box, report, config):
         expected = truth(box)
         outcome = read_manifest(bundle(config), config) if seed % 4 == 0 else read(config)
 

@@ -22,7 +22,7 @@ import requests
 from typer.testing import CliRunner
 
 import sandbox
-from sandbox import COLLECTIONS, Recorded, Sandbox, canonical, running
+from sandbox import COLLECTIONS, RecordedRequest, Sandbox, canonical, running
 from sandbox.__main__ import app as command
 from sandbox.timestamps import iso, parse
 
@@ -172,7 +172,7 @@ def authorisation(box: Sandbox, credentials: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("auth", sandbox.AUTH_TYPES)
-def test_every_scheme_opens_the_door_and_wrong_secrets_do_not(shared: Sandbox, auth: str) -> None:
+def test_every_scheme_authenticates_and_wrong_secrets_do_not(shared: Sandbox, auth: str) -> None:
     config = shared.config(auth)
     header = authorisation(shared, config["credentials"])
     assert config["host"] == shared.url
@@ -260,7 +260,7 @@ def test_requests_are_recorded(box: Sandbox) -> None:
 
 
 def test_data_can_change_between_two_pages(box: Sandbox) -> None:
-    def change(request: Recorded) -> None:
+    def change(request: RecordedRequest) -> None:
         if request.number == 2:
             box.upsert("articles", {"id": 5001, "title": "changed"})
 

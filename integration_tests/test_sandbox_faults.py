@@ -307,12 +307,12 @@ def test_data_changes_between_pages(box: Sandbox) -> None:
     assert len(box.truth("articles")) == len(before)
 
 
-def test_churn_is_a_lot_that_can_be_drawn_again(box: Sandbox) -> None:
-    def changed(lot: int) -> list[int]:
+def test_churn_is_random_and_repeatable(box: Sandbox) -> None:
+    def changed(seed: int) -> list[int]:
         box.reset()
         box.clear_requests()
         box.clear_faults()
-        box.fault("churn", "articles", size=lot)
+        box.fault("churn", "articles", size=seed)
         for _ in range(5):
             hear(box)
         return [record["id"] for record in box.truth("articles", "2026-07-01")]

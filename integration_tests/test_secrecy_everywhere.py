@@ -12,9 +12,19 @@ from typing import Any
 import pytest
 
 from sandbox import AUTH_TYPES, Sandbox, running
-from testing.disturbed import FIRST, STREAMS, code_of, confidential, disguises, furnish, in_haste, read_by, talkative
-from testing.fault_cases import CASES, lots
-from testing.forked import Nursery, nursery
+from testing.disturbed import (
+    FIRST,
+    STREAMS,
+    code_of,
+    debug_logging,
+    fill_collections,
+    read_by,
+    record_texts,
+    secret_forms,
+    without_waiting,
+)
+from testing.fault_cases import CASES, batches
+from testing.fork_server import ForkServer, fork_server
 from testing.instance import Answer, Instance, connect
 from testing.instance import config as unit_config
 from testing.processes import read_arguments
@@ -24,14 +34,14 @@ KINDS = {"config_error", "transient_error"}
 
 
 @pytest.fixture(autouse=True)
-def _haste() -> Iterator[None]:
-    with in_haste():
+def _without_waiting() -> Iterator[None]:
+    with without_waiting():
         yield
 
 
 @pytest.fixture(scope="module")
-def born(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
-    with nursery(tmp_path_factory.mktemp("secrets")) as found:
+def connector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    with fork_server(tmp_path_factory.mktemp("secrets")) as found:
         yield found
 
 
@@ -65,21 +75,21 @@ def beside_records(text: str) -> str:
 
 
 @pytest.mark.parametrize("auth", AUTH_TYPES)
-def test_a_process_at_debug_tells_no_secret_and_no_record(born: Nursery, tmp_path: Path, auth: str) -> None:
+def test_a_process_at_debug_tells_no_secret_and_no_record(connector: ForkServer, tmp_path: Path, auth: str) -> None:
     with running(companies=6) as box:
-        furnish(box)
-        secrets, texts = disguises(box.config(auth=auth)), confidential(box)
+        fill_collections(box)
+        secrets, texts = secret_forms(box.config(auth=auth)), record_texts(box)
         for stream, name in zip(STREAMS, AT_ONCE, strict=True):
             # The second page: the first has been read, and could be quoted.
             box.fault(name, stream, 2)
         argv = read_arguments(tmp_path, box.config(auth=auth, page_size=6, num_workers=9), STREAMS)
-        read_it = born.start([*argv, "--debug"])
+        read_it = connector.start([*argv, "--debug"])
         assert read_it.wait() == 1, read_it.text
         said = beside_records(read_it.text)
         box.clear_faults()
         box.fault("echo-secrets")
         for command in ("check", "discover"):
-            process = born.start([command, argv[1], "--debug"])
+            process = connector.start([command, argv[1], "--debug"])
             process.wait()
             said += process.text
 
@@ -92,16 +102,16 @@ def test_a_process_at_debug_tells_no_secret_and_no_record(born: Nursery, tmp_pat
 @pytest.mark.parametrize("place", ["once", "for ever"])
 @pytest.mark.parametrize("auth", AUTH_TYPES)
 def test_no_cell_of_the_matrix_tells_a_secret_of_any_scheme(auth: str, place: str, capfd: pytest.CaptureFixture[str]) -> None:
-    for turn, lot in enumerate(lots(place, 0)):
+    for turn, batch in enumerate(batches(place, 0)):
         with running(companies=4, seed=turn + 1) as box:
-            furnish(box)
-            for stream, name in lot.items():
+            fill_collections(box)
+            for stream, name in batch.items():
                 box.fault(CASES[name].fault or name, stream, 2, 2 if place == "once" else None, **CASES[name].options)
             outcome = read_by(FIRST, box, auth=auth)
             printed = capfd.readouterr()
             said = outcome.text + beside_records(printed.out) + printed.err
-            assert not [form for form in disguises(box.config(auth=auth)) if form in said], lot
-            assert not [text for text in confidential(box) if text in said], lot
+            assert not [form for form in secret_forms(box.config(auth=auth)) if form in said], batch
+            assert not [text for text in record_texts(box) if text in said], batch
 
 
 @pytest.mark.parametrize("secret", ["k7Q", "x+/=", 'q"\\z', "ä€", "1e5x"])
@@ -111,11 +121,11 @@ def test_short_and_odd_secrets_are_hidden_too(instance: Instance, secret: str) -
         "articles", lambda asked: Answer({"message": f"no: {secret} {asked.headers['Authorization']} {json.dumps(secret)}"}, 400)
     )
     config = unit_config(credentials=credentials)
-    with talkative():
+    with debug_logging():
         outcome = read(config, "articles", log_level=logging.DEBUG)
     _, said = check(config)
 
-    assert not [form for form in disguises(config) if form in outcome.text + said]
+    assert not [form for form in secret_forms(config) if form in outcome.text + said]
     assert "no: ****" in outcome.message_of("articles")
 
 
@@ -146,12 +156,12 @@ def test_a_key_in_the_address_is_masked_wherever_the_address_is_logged() -> None
     with running(companies=8, conventions="key-in-query") as box:
         box.fault("http-500", collection="articles", first=2, last=2)
         box.fault("http-400", collection="companies")
-        with in_haste():
+        with without_waiting():
             outcome = read_by(FIRST, box, "articles", "companies")
 
         assert outcome.completed("articles")
         assert "/api/articles?" in outcome.log, "addresses are logged"
-        assert not [form for form in disguises(box.config()) if form in outcome.text]
+        assert not [form for form in secret_forms(box.config()) if form in outcome.text]
 
 
 @pytest.mark.parametrize(

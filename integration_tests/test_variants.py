@@ -8,8 +8,8 @@ import pytest
 
 from sandbox import VARIANTS, Sandbox, canonical, running
 from source_syfter import source
-from testing.clocks import Clock, wind_up
-from testing.reading import Outcome, read, trimmed
+from testing.clocks import Clock, use_clock
+from testing.reading import Outcome, read, with_streams
 
 BROKEN = [name for name, variant in VARIANTS.items() if variant.broken]
 WHOLE = [name for name, variant in VARIANTS.items() if not variant.broken]
@@ -21,8 +21,8 @@ STREAMS = ["companies", "company_financials", "articles", "custom_property_value
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    wind_up(monkeypatch, Clock())
-    some = trimmed(source.manifest(), STREAMS)
+    use_clock(monkeypatch, Clock())
+    some = with_streams(source.manifest(), STREAMS)
     monkeypatch.setattr(source, "manifest", lambda: some)
 
 

@@ -10,10 +10,10 @@ from sandbox.auth import (
     TOKEN_PATH,
     USERNAME,
 )
-from sandbox.faultbook import FAULTS, Fault
+from sandbox.fault_registry import FAULTS, Fault
 from sandbox.models import COLLECTIONS
 from sandbox.server import Sandbox, running
-from sandbox.state import Recorded
+from sandbox.state import RecordedRequest
 from sandbox.variants import VARIANTS, Variant, canonical
 
 __all__ = [
@@ -29,7 +29,7 @@ __all__ = [
     "USERNAME",
     "VARIANTS",
     "Fault",
-    "Recorded",
+    "RecordedRequest",
     "Sandbox",
     "Variant",
     "canonical",

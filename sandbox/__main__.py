@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sandbox import auth
-from sandbox.faultbook import FAULTS, Fault
+from sandbox.fault_registry import FAULTS, Fault
 from sandbox.server import DEFAULT_COMPANIES, DEFAULT_SEED, WebServer, listen, make_state
 from sandbox.variants import VARIANTS
 

@@ -17,13 +17,13 @@ from starlette.exceptions import HTTPException
 from sandbox.auth import TOKEN_PATH
 from sandbox.data import Json
 from sandbox.dataset import FixedView, View
-from sandbox.faultbook import Fault
+from sandbox.fault_registry import Fault
 from sandbox.faults import retime
 from sandbox.models import COLLECTIONS
 from sandbox.openapi import describe, list_operation
-from sandbox.state import Call, Recorded, State, Window
+from sandbox.state import Call, RecordedRequest, State, Window
 from sandbox.variants import Variant
-from sandbox.wire import Disturber
+from sandbox.wire import FaultMiddleware
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
@@ -42,12 +42,14 @@ def create_app(state: State) -> FastAPI:
     """The app for one instance."""
     # no pages for people: they load their scripts from elsewhere
     app = FastAPI(title="Syfter sandbox", docs_url=None, redoc_url=None)
-    app.add_middleware(Disturber, state=state)
+    app.add_middleware(FaultMiddleware, state=state)
     app.add_exception_handler(RefusedError, _refuse)
     app.add_exception_handler(HTTPException, _refuse)
     for collection in COLLECTIONS:
         operation = list_operation(collection, state.variant)
-        app.add_api_route(state.variant.path(collection), _lister(state, collection), methods=[state.variant.method], **operation)
+        app.add_api_route(
+            state.variant.path(collection), _list_route(state, collection), methods=[state.variant.method], **operation
+        )
     _add_token_route(app, state)
     _add_controls(app, state)
     describe(app, state.variant)
@@ -58,14 +60,14 @@ def add_collection(app: FastAPI, state: State, name: str, path: str, primary_key
     """Serve one more collection of the dataset, by the same conventions. It is not in the OpenAPI document."""
     address = state.variant.path(path)
     state.collections[address] = name
-    app.add_api_route(address, _lister(state, name, primary_key), methods=[state.variant.method], include_in_schema=False)
+    app.add_api_route(address, _list_route(state, name, primary_key), methods=[state.variant.method], include_in_schema=False)
 
 
-def _lister(state: State, collection: str, key: str = "id") -> Callable[[Request], Any]:
+def _list_route(state: State, collection: str, key: str = "id") -> Callable[[Request], Any]:
     variant, dataset, write = state.variant, state.dataset, state.variant.writer(collection)
 
     async def list_records(request: Request) -> Response:
-        entry: Recorded = request.scope["sandbox.request"]
+        entry: RecordedRequest = request.scope["sandbox.request"]
         calls: list[Call] = request.scope["sandbox.calls"]
         limits = state.limiter.headers() if state.limiter else {}
         if variant.method == "POST":
@@ -99,7 +101,7 @@ def _lister(state: State, collection: str, key: str = "id") -> Callable[[Request
     return list_records
 
 
-def _admit(state: State, collection: str, request: Recorded, limits: dict[str, str]) -> None:
+def _admit(state: State, collection: str, request: RecordedRequest, limits: dict[str, str]) -> None:
     """Refuse a list request that may not be answered."""
     variant = state.variant
     if limits.get("X-RateLimit-Remaining") == "-1":

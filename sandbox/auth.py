@@ -1,4 +1,4 @@
-"""Who may read: four ways to log in, all open at once, with demo credentials that are obviously not real."""
+"""Authentication: four schemes, all valid at once, with demo credentials that are obviously not real."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def credentials(auth: str, url: str) -> dict[str, Any]:
 
 @dataclass
 class Auth:
-    """The door: checks headers and query of a request, and issues tokens for client credentials."""
+    """Checks headers and query of a request, and issues tokens for client credentials."""
 
     api_key_header: str = "Authorization"
     api_key_prefix: str = "Api-Key "

@@ -25,7 +25,7 @@ from urllib.parse import quote
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from sandbox.data import BASE_END, Json
-from sandbox.faultbook import kind
+from sandbox.fault_registry import kind
 from sandbox.state import Call, Window
 from sandbox.timestamps import SECOND, iso, parse
 
@@ -67,12 +67,12 @@ def _delete(call: Call) -> None:
             call.state.dataset.delete(call.collection, row["id"])
 
 
-@kind("churn", "a few records, drawn by lot, change and one is created, dated now, before each request", "before")
+@kind("churn", "a few random records change and one is created, dated now, before each request", "before")
 def _churn(call: Call) -> None:
-    lot = random.Random(f"{call.state.dataset.seed}:{call.fault.size}:{call.request.number}")
+    rng = random.Random(f"{call.state.dataset.seed}:{call.fault.size}:{call.request.number}")
     with call.state.dataset.lock:
         view = call.state.dataset.view(call.collection)
-        rows = [view.page(lot.randrange(view.total), 1)[0] for _ in range(lot.randrange(4)) if view.total]
+        rows = [view.page(rng.randrange(view.total), 1)[0] for _ in range(rng.randrange(4)) if view.total]
         for row in rows:
             call.state.dataset.upsert(call.collection, {"id": row["id"], "updated_at": _now()})
         call.state.dataset.upsert(call.collection, {"updated_at": _now(), "created_at": _now()})

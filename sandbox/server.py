@@ -1,4 +1,4 @@
-"""An instance that runs: the app on a socket of its own, in a thread of this process, with handles for tests."""
+"""An instance that runs: the app on a socket of its own, in a thread of this process, with controls for tests."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from sandbox.app import add_collection, create_app
 from sandbox.auth import Auth, credentials
 from sandbox.data import Json
 from sandbox.dataset import Dataset
-from sandbox.faultbook import Fault
+from sandbox.fault_registry import Fault
 from sandbox.models import COLLECTIONS
-from sandbox.state import Recorded, State
+from sandbox.state import RecordedRequest, State
 from sandbox.timestamps import parse
 from sandbox.variants import VARIANTS, Variant
 from sandbox.wire import protocol
@@ -145,7 +145,7 @@ class Sandbox:
     # -- what was asked -------------------------------------------------------------------------------------------------
 
     @property
-    def requests(self) -> list[Recorded]:
+    def requests(self) -> list[RecordedRequest]:
         """The requests received so far, oldest first."""
         with self._state.lock:
             return list(self._state.requests)
@@ -157,7 +157,7 @@ class Sandbox:
             self._state.served.clear()
 
     @contextmanager
-    def on_request(self, hook: Callable[[Recorded], None]) -> Iterator[None]:
+    def on_request(self, hook: Callable[[RecordedRequest], None]) -> Iterator[None]:
         """Within the block, call `hook` before each list request is answered. It may change the data."""
         self._state.hooks.append(hook)
         try:

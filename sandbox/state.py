@@ -1,4 +1,4 @@
-"""What an instance knows, and what it knows of a request: shared by the routes, the faults and whoever runs the instance."""
+"""The state of an instance and of a request: shared by the routes, the faults and whoever runs the instance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 
 from sandbox.auth import TOKEN_PATH, Auth
 from sandbox.dataset import Dataset
-from sandbox.faultbook import TOKENS, Fault, FaultBook
+from sandbox.fault_registry import TOKENS, ActiveFaults, Fault
 from sandbox.models import COLLECTIONS
 from sandbox.variants import Variant
 
@@ -21,7 +21,7 @@ Wires = dict[Any, asyncio.Transport]
 
 
 @dataclass
-class Recorded:
+class RecordedRequest:
     """A request that the instance received."""
 
     method: str
@@ -57,7 +57,7 @@ class Limiter:
 
 @dataclass
 class State:
-    """Everything an instance knows."""
+    """The state of an instance."""
 
     dataset: Dataset
     variant: Variant
@@ -66,12 +66,12 @@ class State:
     keep_requests: int | None = None
     denied: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
-    hooks: list[Callable[[Recorded], None]] = field(default_factory=list)
-    faults: FaultBook = field(default_factory=FaultBook)
+    hooks: list[Callable[[RecordedRequest], None]] = field(default_factory=list)
+    faults: ActiveFaults = field(default_factory=ActiveFaults)
     wires: Wires = field(default_factory=dict)
     """The open connections by client address, for faults that need them."""
     lock: RLock = field(default_factory=RLock)
-    requests: deque[Recorded] = field(init=False)
+    requests: deque[RecordedRequest] = field(init=False)
     served: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -79,14 +79,14 @@ class State:
         self.limiter = Limiter(self.variant.requests_per_second) if self.variant.requests_per_second else None
         self.collections = {self.variant.path(collection): collection for collection in COLLECTIONS}
 
-    def record(self, method: str, path: str, query: str, headers: dict[str, str]) -> Recorded:
-        """Note a request."""
+    def record(self, method: str, path: str, query: str, headers: dict[str, str]) -> RecordedRequest:
+        """Record a request."""
         collection = self.collections.get(path)
         parameters = dict(parse_qsl(query, keep_blank_values=True))
         target = collection or (TOKENS if path == TOKEN_PATH else "other")
         with self.lock:
             self.served[target] += 1
-            entry = Recorded(method, path, parameters, headers, collection, self.served[target], time.monotonic())
+            entry = RecordedRequest(method, path, parameters, headers, collection, self.served[target], time.monotonic())
             self.requests.append(entry)
         return entry
 
@@ -104,9 +104,9 @@ class Window:
 
 @dataclass(frozen=True)
 class Call:
-    """A disturbed request, as the functions that disturb it see it."""
+    """A request and the fault that strikes it."""
 
     state: State
-    request: Recorded
+    request: RecordedRequest
     collection: str
     fault: Fault

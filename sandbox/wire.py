@@ -1,7 +1,7 @@
 """Faults of the connection: real resets, cuts and stalls, written to the socket past the web server.
 
-`Disturber` is the outermost layer of the app. It notes each request, finds the faults that strike it, and for a fault of the
-connection takes the finished response away from the web server and sends bytes of its own, or none.
+`FaultMiddleware` is the outermost layer of the app. It records each request, finds its faults, and for a fault of the connection
+takes the finished response from the web server and sends its own bytes, or none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from starlette.responses import Response
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sandbox.auth import TOKEN_PATH
-from sandbox.faultbook import TOKENS, kind
+from sandbox.fault_registry import TOKENS, kind
 from sandbox.state import Call, State, Wires
 
 Message = MutableMapping[str, Any]
@@ -51,8 +51,8 @@ async def pause(wire: asyncio.Transport, seconds: float) -> None:
         await asyncio.sleep(min(left, 0.05))
 
 
-class Disturber:
-    """Notes requests, holds them back for the latency asked for, and lets faults strike."""
+class FaultMiddleware:
+    """ASGI middleware that records requests, adds latency and injects faults."""
 
     def __init__(self, app: Any, state: State) -> None:
         self.app, self.state = app, state
@@ -81,7 +81,7 @@ class Disturber:
             elif call.fault.kind.place == "answer":
                 app = call.fault.kind.act(call)
 
-        async def noting(message: Message) -> None:
+        async def record_status(message: Message) -> None:
             if message["type"] == "http.response.start":
                 request.status = message["status"]
             await send(message)
@@ -94,7 +94,7 @@ class Disturber:
                 while (await receive())["type"] != "http.disconnect":
                     pass
                 return
-        await app(scope, receive, noting)
+        await app(scope, receive, record_status)
 
 
 async def _catch(app: Any, scope: MutableMapping[str, Any], receive: Receive) -> Response:

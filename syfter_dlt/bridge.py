@@ -33,7 +33,7 @@ TYPES = {"integer": "bigint", "number": "decimal", "boolean": "bool", "string": 
 
 
 class BridgeError(Exception):
-    """Something that its reader can mend; the text says what."""
+    """Something that the user can fix; the text says what."""
 
 
 @dataclass

@@ -19,7 +19,7 @@ WAITING = (
 
 
 class Clock:
-    """Stands in for the `time` module where the connector and the CDK wait: a wait is noted and over at once."""
+    """A fake `time` module where the connector and the CDK wait: records each wait, and lets it pass at once."""
 
     def __init__(self) -> None:
         self.waits: list[float] = []
@@ -74,7 +74,7 @@ class SharedClock(Clock):
             self._wake_ups.remove(wake_up)
 
 
-def wind_up(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Clock:
+def use_clock(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> Clock:
     """Puts `clock` where the connector and the CDK look for the time."""
     for module in WAITING:
         monkeypatch.setattr(f"{module}.time", clock)

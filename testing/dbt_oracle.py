@@ -1,4 +1,4 @@
-"""Datasource prioritisation a second time, word for word from the contract, without SQL: what the dbt package is held against.
+"""Test oracle of the dbt package: datasource prioritisation, word for word from the contract, without SQL.
 
 Deliberately naive: it walks the candidate list of one company, table and column and looks for a value, nothing is shared.
 """

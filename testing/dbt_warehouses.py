@@ -1,7 +1,7 @@
 """Real warehouses for the tests of the dbt package and of the dlt bridge, and a way to run dbt on a copy of its test project.
 
 Every server is a fresh one on a free loopback port, run by a user without rights and gone with the test. Time zones and
-collations are set to what breaks careless SQL: clocks far from UTC, and orders that are blind to case.
+collations are set to what breaks careless SQL: zones far from UTC, and case-insensitive order.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reads of a disturbed instance, judged: complete data, or an error that says what to do. For the reliability tests."""
+"""Reads of an instance with faults: complete data, or an error that says what to do. For the reliability tests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pytest
 from sandbox import COLLECTIONS, Sandbox, canonical
 from source_syfter import context, spec
 from testing.clocks import WAITING
-from testing.reading import Json, Outcome, make_sources_quickly, read
+from testing.reading import Json, Outcome, build_sources_quickly, read
 
 STREAMS = list(COLLECTIONS)
 FULL, FIRST, LATER = "full refresh", "first incremental", "incremental with state"
@@ -33,37 +33,37 @@ PAGE_SIZE = 6
 ANSWER_SECONDS, BODY_SECONDS, LARGEST_BODY = 1.0, 2.0, 1 << 20
 
 
-class Hasty(SimpleNamespace):
-    """Stands in for the `time` module where the connector and the CDK wait: waits last no time, clocks are real."""
+class NoWait(SimpleNamespace):
+    """A fake `time` module where the connector and the CDK wait: waits last no time, clocks are real."""
 
     def __init__(self) -> None:
         super().__init__(monotonic=time.monotonic, time=time.time, perf_counter=time.perf_counter)
         self.waits: list[float] = []
 
     def sleep(self, seconds: float) -> None:
-        """Takes note, and gives the others a chance."""
+        """Records the wait, and lets other threads run."""
         self.waits.append(seconds)
         time.sleep(0.001)
 
 
 @contextmanager
-def in_haste(answer_seconds: float = ANSWER_SECONDS) -> Iterator[Hasty]:
-    """Within the block, the connector has no patience: short time-outs, small bounds, no waits between tries."""
-    hasty, whole = Hasty(), spec.manifest()
+def without_waiting(answer_seconds: float = ANSWER_SECONDS) -> Iterator[NoWait]:
+    """Within the block, the connector hardly waits: short time-outs, small bounds, no back-off."""
+    no_wait, whole = NoWait(), spec.manifest()
     whole["definitions"]["requester"]["read_timeout_in_seconds"] = answer_seconds
     with pytest.MonkeyPatch.context() as patch:
-        make_sources_quickly(patch, whole)
+        build_sources_quickly(patch, whole)
         for module in WAITING:
-            patch.setattr(f"{module}.time", hasty)
+            patch.setattr(f"{module}.time", no_wait)
         patch.setattr("source_syfter.components.http.LARGEST_BODY", LARGEST_BODY)
         for patience in ("READ", "CHECK"):
             patch.setattr(context, patience, replace(getattr(context, patience), longest_body=BODY_SECONDS))
         patch.setattr("source_syfter.components.authenticators.TOKEN_TIMEOUT", (answer_seconds, answer_seconds))
-        yield hasty
+        yield no_wait
 
 
 @contextmanager
-def talkative() -> Iterator[None]:
+def debug_logging() -> Iterator[None]:
     """Within the block, everything logs at DEBUG, as with `--debug`."""
     loggers = [logging.getLogger(name) for name in ("", "airbyte", "urllib3")]
     levels = [logger.level for logger in loggers]
@@ -76,8 +76,8 @@ def talkative() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def furnish(box: Sandbox) -> None:
-    """Gives collections that are small by nature enough records for several pages of each half."""
+def fill_collections(box: Sandbox) -> None:
+    """Gives small collections enough records for several pages of each half."""
     for collection in STREAMS:
         rows = box.truth(collection)
         month = 0
@@ -93,7 +93,7 @@ def read_by(way: str, box: Sandbox, *streams: str, auth: str = "api_key", **over
     config = box.config(auth=auth, **{"page_size": PAGE_SIZE, "num_workers": 9, **overrides})
     state = {name: {"updated_at": MIDDLE} for name in streams or STREAMS} if way == LATER else None
     mode = "full_refresh" if way == FULL else "incremental"
-    with talkative():
+    with debug_logging():
         return read(config, *(streams or STREAMS), state=state, mode=mode, log_level=logging.DEBUG)
 
 
@@ -135,8 +135,8 @@ def code_in(message: str) -> str:
     return found[1] if found else "no code"
 
 
-def disguises(config: Mapping[str, Any]) -> set[str]:
-    """The secrets of a config in every form in which they, or the header that holds them, may be found."""
+def secret_forms(config: Mapping[str, Any]) -> set[str]:
+    """The secrets of a config in every form that a log may hold: plain, encoded, in a header."""
     credentials = config["credentials"]
     secrets = [credentials[name] for name in ("api_key", "access_token", "password", "client_secret") if name in credentials]
     user = credentials.get("username") or credentials.get("client_id")
@@ -145,8 +145,8 @@ def disguises(config: Mapping[str, Any]) -> set[str]:
     return found | {base64.b64encode(text.encode()).decode().rstrip("=") for text in texts}
 
 
-def confidential(box: Sandbox) -> set[str]:
-    """Texts of records that must not be logged: names of people and companies, titles, bodies, descriptions."""
+def record_texts(box: Sandbox) -> set[str]:
+    """Texts of records that no log may hold: names of people and companies, titles, bodies, descriptions."""
     fields = ("name", "legal_name", "title", "body", "description", "job_title", "publisher")
     values = {row.get(name) for collection in STREAMS for row in box.truth(collection) for name in fields}
     return {value for value in values if isinstance(value, str) and len(value) >= 8}

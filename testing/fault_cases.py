@@ -96,9 +96,9 @@ CASES: dict[str, Case] = {
 }
 
 
-def lots(place: str, turn: int) -> Iterator[dict[str, str]]:
-    """The faults, nine at a time, one for each stream; another `turn` puts each on another stream."""
+def batches(place: str, turn: int) -> Iterator[dict[str, str]]:
+    """The faults in batches of nine, one for each stream; another `turn` puts each on another stream."""
     names = [name for name, case in CASES.items() if place != "once" or case.once]
     for start in range(0, len(names), len(STREAMS)):
-        lot = names[start : start + len(STREAMS)]
-        yield {STREAMS[(number + turn) % len(STREAMS)]: name for number, name in enumerate(lot)}
+        batch = names[start : start + len(STREAMS)]
+        yield {STREAMS[(number + turn) % len(STREAMS)]: name for number, name in enumerate(batch)}

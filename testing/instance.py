@@ -1,4 +1,4 @@
-"""A Syfter instance without a socket, for requests-mock; it follows the contract, and answers otherwise where it is told to."""
+"""A Syfter instance without a socket, for requests-mock: it follows the contract unless told otherwise."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ Reaction = Answer | Exception | Callable[[Asked], "Answer | Exception | None"] |
 
 
 class _Adapter(requests_mock.Adapter):
-    """Hands the request itself back with the response, as a real adapter does, in place of a stand-in."""
+    """Hands the request itself back with the response, as a real adapter does, not requests-mock's proxy of it."""
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:  # type: ignore[override]
         response: requests.Response = super().send(request, **options)

@@ -8,15 +8,15 @@ from typing import Any
 from airbyte_cdk.models import AirbyteMessage
 from airbyte_cdk.sources.declarative.concurrent_declarative_source import ConcurrentDeclarativeSource
 
-from testing.reading import LOGGER, STREAMS, Json, Outcome, configured, saved
+from testing.reading import LOGGER, STREAMS, Json, Outcome, configured_catalog, state_messages
 
 
 def read_manifest(
     manifest: Mapping[str, Any], config: Mapping[str, Any], *streams: str, state: Mapping[str, Json] | None = None
 ) -> Outcome:
     """Reads `streams` (none named: all nine) of `manifest`; `state`: the last states, by stream."""
-    catalog = configured(streams or STREAMS)
-    states = saved(state) if state else None
+    catalog = configured_catalog(streams or STREAMS)
+    states = state_messages(state) if state else None
     source = ConcurrentDeclarativeSource(source_config=dict(manifest), config=config, catalog=catalog, state=states)
     messages: list[AirbyteMessage] = []
     failure: BaseException | None = None

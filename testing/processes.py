@@ -30,7 +30,7 @@ class Run:
 
     @property
     def text(self) -> str:
-        """All that was printed, records aside."""
+        """All output but records."""
         lines = [line for line in self.out.split("\n") if not line.startswith('{"type":"RECORD"')]
         return "\n".join([*lines, self.err])
 
@@ -75,10 +75,10 @@ class Run:
 
 @contextmanager
 def default_signals() -> Iterator[None]:
-    """Within the block, processes begin with the default reaction to each signal, as under a platform.
+    """Within the block, processes start with the default signal handlers, as under a platform.
 
-    Under `nohup`, or in the background of a script, some are ignored, and what is started goes on ignoring them. Here they get
-    a handler that does nothing: this process is as deaf as before, but a handler, unlike that, is not passed on to children.
+    Under `nohup`, or in the background of a script, some are ignored, and children inherit that. Here they get a handler that
+    does nothing: this process still ignores them, but children do not inherit a handler.
     """
     ignored = [number for number in ENDING if signal.getsignal(number) is signal.SIG_IGN]
     for number in ignored:

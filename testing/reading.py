@@ -1,4 +1,4 @@
-"""Runs the connector in this process and sorts what comes out."""
+"""Runs the connector in this process and sorts its messages."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Outcome:
 
     @cached_property
     def text(self) -> str:
-        """Everything that was put out, records aside."""
+        """All output but records."""
         others = [message for message in self.messages if message.type is not Type.RECORD]
         lines = [orjson.dumps(AirbyteMessageSerializer.dump(message)).decode() for message in others]
         if self.failure:
@@ -114,24 +114,24 @@ class Outcome:
         return "\n".join([*lines, self.log])
 
 
-def trimmed(manifest: Json, streams: Sequence[str]) -> Json:
-    """`manifest` with some of its streams: a source is then made in a fraction of the time."""
+def with_streams(manifest: Json, streams: Sequence[str]) -> Json:
+    """`manifest` with `streams` only: a source of it is built in a fraction of the time."""
     return {**manifest, "streams": [each for each in manifest["streams"] if each["$parameters"]["name"] in streams]}
 
 
 def read_schema_once(patch: pytest.MonkeyPatch) -> None:
-    """The framework parses its own schema for each source, which takes longer than a small read; from now on it does not."""
+    """Caches the CDK's own schema, which it parses for each source: that takes longer than a small read."""
     schema = cdk.get_declarative_component_schema()
     patch.setattr(cdk, "get_declarative_component_schema", lambda: schema)
 
 
-def make_sources_quickly(patch: pytest.MonkeyPatch, whole: Json) -> None:
-    """Makes sources of the manifest `whole` in a fraction of the time: a read of some streams builds no others."""
+def build_sources_quickly(patch: pytest.MonkeyPatch, whole: Json) -> None:
+    """Builds sources of the manifest `whole` in a fraction of the time: a read builds only its streams."""
     read_schema_once(patch)
-    patch.setattr(source, "manifest", lambda: deepcopy(trimmed(whole, WANTED.get() or STREAMS)))
+    patch.setattr(source, "manifest", lambda: deepcopy(with_streams(whole, WANTED.get() or STREAMS)))
 
 
-def configured(streams: Sequence[str] | Mapping[str, str], mode: str = "incremental") -> ConfiguredAirbyteCatalog:
+def configured_catalog(streams: Sequence[str] | Mapping[str, str], mode: str = "incremental") -> ConfiguredAirbyteCatalog:
     """A configured catalog of `streams`."""
     both = [SyncMode.full_refresh, SyncMode.incremental]
     return ConfiguredAirbyteCatalog(
@@ -146,7 +146,7 @@ def configured(streams: Sequence[str] | Mapping[str, str], mode: str = "incremen
     )
 
 
-def saved(state: Mapping[str, Json]) -> list[AirbyteStateMessage]:
+def state_messages(state: Mapping[str, Json]) -> list[AirbyteStateMessage]:
     """State messages, by stream name, in the form in which the platform hands them back."""
     return [AirbyteStateMessageSerializer.load(each) for each in saved_states(state)]
 
@@ -159,7 +159,7 @@ def read(
     log_level: int = logging.INFO,
 ) -> Outcome:
     """Reads `streams` (none named: all nine); `state`: the last states, by stream."""
-    catalog = configured(streams or STREAMS, mode)
+    catalog = configured_catalog(streams or STREAMS, mode)
     written = StringIO()
     handler = logging.StreamHandler(written)
     handler.setFormatter(AirbyteLogFormatter())
@@ -169,7 +169,7 @@ def read(
     failure: BaseException | None = None
     wanted = WANTED.set(streams)
     try:
-        states = saved(state) if state else None
+        states = state_messages(state) if state else None
         for message in SourceSyfter(config=config, catalog=catalog, state=states).read(LOGGER, config, catalog, states):
             messages.append(message)
     except AirbyteTracedException as error:

@@ -1,4 +1,4 @@
-"""Writes the tables in docs/ that repeat what the connector says: streams, fields, settings, errors, and how faults end.
+"""Writes the generated tables in docs/: streams, fields, settings, errors, and how faults end.
 
     python tools/docs.py            rewrites what stands between the markers
     python tools/docs.py --check    only says whether that is needed; status 1 if it is
@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> int:
 
 
 def table(headings: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table; line breaks and bars in cells are made harmless."""
+    """A Markdown table; escapes line breaks and bars in cells."""
     lines = [
         headings,
         ["---"] * len(headings),

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import settings
 
 from source_syfter import source
-from testing.clocks import Clock, SharedClock, wind_up
+from testing.clocks import Clock, SharedClock, use_clock
 from testing.instance import Instance, connect
-from testing.reading import make_sources_quickly
+from testing.reading import build_sources_quickly
 
 # The same examples in each run of `make test`; others, and many, with `--hypothesis-profile soak`.
 settings.register_profile("steady", derandomize=True)
@@ -20,9 +20,9 @@ settings.load_profile("steady")
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick_sources() -> Iterator[None]:
-    """`test_manifest.py` and the integration tests take the real way."""
+    """`test_manifest.py` and integration tests build whole sources."""
     with pytest.MonkeyPatch.context() as patch:
-        make_sources_quickly(patch, source.manifest())
+        build_sources_quickly(patch, source.manifest())
         yield
 
 
@@ -36,13 +36,13 @@ def instance(monkeypatch: pytest.MonkeyPatch) -> Instance:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Waits take no time and are noted."""
-    return wind_up(monkeypatch, Clock())
+    """Records waits; none takes time."""
+    return use_clock(monkeypatch, Clock())
 
 
 @pytest.fixture
 def shared_clock(monkeypatch: pytest.MonkeyPatch) -> SharedClock:
     """Waits take hardly any time, and those of several threads overlap as they would."""
     clock = SharedClock()
-    wind_up(monkeypatch, clock)
+    use_clock(monkeypatch, clock)
     return clock

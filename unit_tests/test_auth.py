@@ -234,7 +234,7 @@ def test_a_token_url_that_fails_is_tried_again_and_transient(instance: Instance,
     assert len(tokens(instance)) == 3
 
 
-def test_a_token_url_on_an_unknown_host_is_the_field_to_mend(instance: Instance, clock: Clock) -> None:
+def test_a_token_url_on_an_unknown_host_is_the_field_to_fix(instance: Instance, clock: Clock) -> None:
     instance.always_answers("token", requests.ConnectionError(NameResolutionError("login.test", None, OSError())))
 
     message = read(config(credentials=oauth()), "articles").message_of("articles")

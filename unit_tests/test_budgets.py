@@ -13,7 +13,7 @@ import pytest
 from source_syfter.entrypoint import Entrypoint
 from source_syfter.source import SourceSyfter
 from testing.instance import Instance, config, moment, some
-from testing.reading import LOGGER, STREAMS, check, configured, read, saved
+from testing.reading import LOGGER, STREAMS, check, configured_catalog, read, state_messages
 
 STATE = {name: {"updated_at": moment(0)} for name in STREAMS}
 
@@ -63,8 +63,8 @@ def test_discover_and_spec_ask_nothing(instance: Instance) -> None:
 def calls(instance: Instance, records: int, mode: str) -> int:
     """Calls of functions, Python's and C's, that it takes to read and to write `records` records of one page."""
     instance.records = {"articles": some(records)}
-    settings, catalog = config(page_size=1000), configured(["articles"], mode)
-    source = SourceSyfter(config=settings, catalog=catalog, state=saved(STATE))
+    settings, catalog = config(page_size=1000), configured_catalog(["articles"], mode)
+    source = SourceSyfter(config=settings, catalog=catalog, state=state_messages(STATE))
     entrypoint = Entrypoint(source)
     count = 0
 

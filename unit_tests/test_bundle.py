@@ -231,7 +231,7 @@ def test_a_list_ends_where_no_token_is(instance: Instance, last: Any) -> None:
     assert len(instance.asked) == 1
 
 
-def test_a_refusal_is_the_users_to_mend(instance: Instance) -> None:
+def test_a_refusal_is_the_users_to_fix(instance: Instance) -> None:
     for stream, code in {"companies": 401, "articles": 403, "company_overviews": 404, "company_financials": 400}.items():
         instance.always_answers(stream, Answer("", code))
 

@@ -20,14 +20,14 @@ from source_syfter.run import run
 from source_syfter.source import SourceSyfter
 from source_syfter.spec import print_spec
 from testing.instance import Answer, Instance, config, some
-from testing.reading import LOGGER, STREAMS, configured
+from testing.reading import LOGGER, STREAMS, configured_catalog
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
     contents = {
         "config": config(page_size=2),
-        "catalog": ConfiguredAirbyteCatalogSerializer.dump(configured(STREAMS)),
+        "catalog": ConfiguredAirbyteCatalogSerializer.dump(configured_catalog(STREAMS)),
         "state": [],
     }
     paths = {name: tmp_path / f"{name}.json" for name in contents}
@@ -52,12 +52,12 @@ def test_read_writes_what_the_cdk_writes(instance: Instance, files: dict[str, Pa
     arguments = ["read", "--config", str(files["config"]), "--catalog", str(files["catalog"])]
 
     def source() -> SourceSyfter:
-        return SourceSyfter(config=config(page_size=2), catalog=configured(STREAMS))
+        return SourceSyfter(config=config(page_size=2), catalog=configured_catalog(STREAMS))
 
     ours, theirs = Entrypoint(source()), AirbyteEntrypoint(source())
     written: list[bytes] = []
     try:
-        for block in ours._blocks(ours.source.read(LOGGER, config(), configured(STREAMS))):
+        for block in ours._blocks(ours.source.read(LOGGER, config(), configured_catalog(STREAMS))):
             written.append(block)
     except AirbyteTracedException:
         assert broken

@@ -10,7 +10,7 @@ import pytest
 import requests
 import urllib3.exceptions as urllib3_errors
 
-from testing.clocks import Clock, wind_up
+from testing.clocks import Clock, use_clock
 from testing.instance import Answer, Instance, config, connect, some
 from testing.reading import STREAMS, Outcome, check, read
 
@@ -27,7 +27,7 @@ def one_each(answers: dict[str, Any], first: Any = None) -> Iterator[tuple[str, 
         with pytest.MonkeyPatch.context() as patch:
             instance = Instance()
             connect(patch, instance)
-            wind_up(patch, Clock())
+            use_clock(patch, Clock())
             for stream, name in zip(STREAMS, batch, strict=False):
                 if first:
                     instance.answers(stream, first)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from source_syfter.source import SourceSyfter
 from source_syfter.spec import manifest
 from source_syfter.timestamps import now, parse
-from testing.clocks import Clock, wind_up
+from testing.clocks import Clock, use_clock
 from testing.instance import Answer, Instance, config, connect, moment
 from testing.reading import LOGGER, STREAMS, Outcome, check, read
 
@@ -42,12 +42,12 @@ def instance() -> Iterator[Instance]:
     found = Instance()
     with pytest.MonkeyPatch.context() as patch:
         connect(patch, found)
-        wind_up(patch, Clock())
+        use_clock(patch, Clock())
         yield found
 
 
 def ended_in_words(outcome: Outcome, *codes: str) -> None:
-    """Asserts that the read failed as one that the user can mend, with one of `codes`."""
+    """Asserts that the read failed as one that the user can fix, with one of `codes`."""
     texts = [error.message for error in outcome.errors.values()] or [str(getattr(outcome.failure, "message", outcome.failure))]
     assert outcome.failure is not None
     assert all(any(f"[{code}]" in text for code in codes) for text in texts), texts

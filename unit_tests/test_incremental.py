@@ -286,7 +286,7 @@ def test_a_server_clock_that_is_behind_holds_the_state_to_its_own_time(instance:
 
 @pytest.mark.usefixtures("at_noon")
 def test_the_first_answer_counts_from_when_it_was_asked_for(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slow answer is dated when it is ready, and holds what was there when it was begun."""
+    """A slow answer is dated when it is ready, and holds what was there when it began."""
     behind = BEGAN - timedelta(hours=1)
     instance.records["articles"] = dated(to_iso(behind), to_iso(behind + timedelta(seconds=20)))
     instance.date = format_datetime(behind + timedelta(seconds=30), usegmt=True)

@@ -26,7 +26,7 @@ SECRET_VALUE = "a-value-of-a-record"
 
 @pytest.fixture(autouse=True)
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Waits take no time and are noted."""
+    """Records waits; none takes time."""
     clock = Clock()
     monkeypatch.setattr(client, "time", clock)
     return clock.waits

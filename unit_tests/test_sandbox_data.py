@@ -130,7 +130,7 @@ def test_every_page_and_every_filter_agree_with_a_plain_scan(companies: int, see
                 assert dataset.records(collection, since) == expected
                 offset, limit = chance.randrange(len(expected) + 2), chance.choice([1, 7, 100])
                 assert dataset.page(collection, offset, limit, since) == (expected[offset : offset + limit], len(expected))
-        _disturb(dataset, chance)
+        _change(dataset, chance)
         if changes:
             dataset.apply_day()
 
@@ -153,7 +153,7 @@ def test_millions_of_companies_take_no_memory() -> None:
         tracemalloc.stop()
 
 
-def _disturb(dataset: Dataset, chance: random.Random) -> None:
+def _change(dataset: Dataset, chance: random.Random) -> None:
     """Updates, deletes and new rows, also with ids far below and above the base."""
     for collection in COLLECTIONS:
         records = dataset.records(collection)

@@ -30,8 +30,8 @@ def secret_of(credentials: dict[str, Any]) -> str:
     return next(credentials[name] for name in ("api_key", "access_token", "password", "client_secret") if name in credentials)
 
 
-def disguises(credentials: dict[str, Any]) -> set[str]:
-    """The secret in every form in which it, or the header that holds it, may be found."""
+def secret_forms(credentials: dict[str, Any]) -> set[str]:
+    """The secret in every form that a log may hold: plain, encoded, in a header."""
     secret = secret_of(credentials)
     user = credentials.get("username") or credentials.get("client_id")
     pairs = [secret, *([f"{user}:{secret}"] if user else [])]
@@ -58,7 +58,7 @@ def test_a_server_that_repeats_the_secret_does_not_give_it_away(
     _, said = check(config(credentials=credentials), "articles")
 
     printed = capsys.readouterr()
-    for form in disguises(credentials):
+    for form in secret_forms(credentials):
         assert form not in outcome.text + said + printed.out + printed.err
     assert "token-1-secret" not in outcome.text + said
 
@@ -70,7 +70,7 @@ def test_exceptions_do_not_give_the_secret_away(instance: Instance, clock: Clock
 
     outcome = read(config(credentials=credentials), "articles", log_level=logging.DEBUG)
 
-    for form in disguises(credentials):
+    for form in secret_forms(credentials):
         assert form not in outcome.text
 
 
@@ -78,7 +78,7 @@ def test_exceptions_do_not_give_the_secret_away(instance: Instance, clock: Clock
 def test_every_form_of_the_secret_is_known(scheme: str) -> None:
     known = forms({"credentials": SCHEMES[scheme]})
 
-    for form in disguises(SCHEMES[scheme]):
+    for form in secret_forms(SCHEMES[scheme]):
         assert any(each in form for each in known), form
 
 

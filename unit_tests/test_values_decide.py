@@ -15,7 +15,7 @@ from source_syfter import bundle, context, problems, source, spec
 from source_syfter.settings import complete
 from testing.clocks import Clock
 from testing.instance import Answer, Instance, config, moment, oauth
-from testing.reading import LOGGER, STREAMS, Json, check, configured, read, saved
+from testing.reading import LOGGER, STREAMS, Json, check, configured_catalog, read, state_messages
 
 PACKAGE = spec.manifest()
 SPEC = PACKAGE["spec"]["connection_specification"]
@@ -148,7 +148,7 @@ def requests_of(instance: Instance, alone: bool, given: Json) -> list[Any]:
     instance.asked.clear()
     for state in (None, {name: {"updated_at": moment(2)} for name in STREAMS[:2]}):
         if alone:
-            catalog, states = configured(STREAMS[:2]), saved(state or {})
+            catalog, states = configured_catalog(STREAMS[:2]), state_messages(state or {})
             made = bundle.bundle(given)
             list(
                 ConcurrentDeclarativeSource(source_config=made, config=given, catalog=catalog, state=states).read(

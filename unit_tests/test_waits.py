@@ -1,4 +1,4 @@
-"""How long the connector waits, and that it comes to an end."""
+"""Back-off, retry-after and time-outs, and that they end."""
 
 from __future__ import annotations
 
@@ -125,12 +125,12 @@ def test_an_instant_that_is_far_off_fails_as_transient() -> None:
 @pytest.mark.parametrize("status", [500, 502, 503])
 @pytest.mark.parametrize("from_now", [False, True])
 def test_a_reset_header_says_nothing_about_a_server_error(status: int, from_now: bool) -> None:
-    """Many an API sends it with each answer: the window of its limit is no reason not to try again."""
+    """Many APIs send it with each answer: the window of a limit is no reason not to retry."""
     assert wait(status, X_RateLimit_Reset=3600 if from_now else int(now().timestamp()) + 3600) <= 2
 
 
 def test_waits_as_told(instance: Instance, clock: Clock) -> None:
-    """Nine waits of ten minutes are sat out, and the read is complete."""
+    """Nine waits of ten minutes pass, and the read is complete."""
     instance.answers("articles", *[Answer(status=429, headers={"Retry-After": "600"})] * 9)
 
     outcome = read(config(), "articles")
@@ -291,7 +291,7 @@ def test_the_time_outs_are_those_of_the_simulation(instance: Instance, monkeypat
 
 
 def test_after_an_answer_the_tries_count_anew(instance: Instance, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    """Another stream's trouble shortens the tries only while nothing at all is answered."""
+    """Another stream's failure reduces the retries only while nothing is answered."""
 
     def once_companies_are_given_up(asked: Any) -> None:
         while not any("Finished syncing companies" in record.message for record in caplog.records):
@@ -314,13 +314,13 @@ def test_requests_per_minute(instance: Instance, monkeypatch: pytest.MonkeyPatch
     """The third request within a minute has to wait for the rest of it."""
     waits: list[float] = []
 
-    class EnoughError(Exception):
+    class StopError(Exception):
         pass
 
     def sleep(seconds: float) -> None:
         waits.append(seconds)
         if seconds > 1:
-            raise EnoughError
+            raise StopError
 
     monkeypatch.setattr("airbyte_cdk.sources.streams.call_rate.time.sleep", sleep)
     instance.records["articles"] = some(9)

@@ -1,4 +1,4 @@
-"""The least that a reader in Python can do: get a page, parse it, write its records."""
+"""The floor for a reader in Python: get a page, parse it, write its records."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from airbyte_cdk.models import AirbyteMessageSerializer, ConfiguredAirbyteCatalo
 
 from source_syfter.source import SourceSyfter
 from testing.instance import Instance, config, connect, some
-from testing.reading import LOGGER, STREAMS, configured, read
+from testing.reading import LOGGER, STREAMS, configured_catalog, read
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
     folder.mkdir()
     settings = config(start_date="2025-01-01", lookback_window_minutes=0, page_size=4, num_workers=4)
     discovered = SourceSyfter(config=settings).discover(LOGGER, settings)
-    catalog = configured(STREAMS)
+    catalog = configured_catalog(STREAMS)
     for chosen, stream in zip(catalog.streams, discovered.streams, strict=True):
         chosen.stream = stream
     with pytest.MonkeyPatch.context() as patch:

@@ -1,4 +1,4 @@
-"""Lets `python -m airbyte_config_tool` stand in for the console script."""
+"""Runs the console script as `python -m airbyte_config_tool`."""
 
 from airbyte_config_tool.cli import main
 

@@ -38,7 +38,7 @@ class ApiError(ToolError):
 
     @property
     def outcome_unknown(self) -> bool:
-        """True when the server may have done the work all the same."""
+        """True when the server may have done it anyway."""
         return self.status == 0 or self.status >= 500
 
 
@@ -164,7 +164,7 @@ class Api:
         tries: int = TRIES,
         read_seconds: float = READ_SECONDS,
     ) -> Any:
-        """One API call; the JSON answer. Tries again after 429, 5xx and broken connections. Raises ApiError."""
+        """One API call; the JSON answer. Retries after 429, 5xx and broken connections. Raises ApiError."""
         refreshed = False
         attempt = 0
         while True:

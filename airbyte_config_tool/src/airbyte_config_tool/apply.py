@@ -17,7 +17,7 @@ from airbyte_config_tool.project import CONNECTION, DEFINITION, DESTINATION, FOL
 from airbyte_config_tool.specs import get_value
 
 Json = dict[str, Any]
-_DONE = ("succeeded", "failed", "cancelled")  # "incomplete" is an attempt that failed and will be tried again
+_DONE = ("succeeded", "failed", "cancelled")  # "incomplete" is an attempt that failed and will be retried
 
 
 class Reporter(Protocol):
@@ -122,7 +122,7 @@ class Applier:
             method = "PATCH" if resource.kind == CONNECTION else "PUT"
             keys = wanted.keys() - {"workspaceId", "definitionId", "sourceId", "destinationId"}
         if change.action == CREATE:
-            # A crash, or a lost answer, may have left the resource behind: a look precedes every repeated POST.
+            # A crash, or a lost answer, may have left the resource behind: a look precedes every retried POST.
             return self.api.create(path, wanted, lambda: self.planner.find(resource, None, fresh=True), seconds)
         answer = self.api.call(method, f"{path}/{ident}", {key: wanted[key] for key in keys}, read_seconds=seconds)
         return dict(answer)
@@ -141,12 +141,12 @@ class Applier:
         states.save(resource, self.api.workspace_id, state, self.context.root)
 
     def _record_adopted(self, change: Change) -> None:
-        """Writes the id of a resource that was found by name and needs no change, so that the next run finds it by id."""
+        """Records the id of an unchanged resource that was found by name, so that the next run finds it by id."""
         if change.resource_id and (change.state is None or change.state.resource_id != change.resource_id):
             states.save(change.resource, self.api.workspace_id, states.State(change.resource_id), self.context.root)
 
     def _guard(self, resource: Resource, step: Callable[[], Any]) -> Any:
-        """Puts the file's name before whatever goes wrong, and what is known about it behind."""
+        """Puts the file's name before an error, and what is known about it behind."""
         try:
             return step()
         except ApiError as error:

@@ -1,4 +1,4 @@
-"""Remembers a connector's answers for an hour, because each takes seconds of start-up and four commands in a row ask the same.
+"""Caches a connector's answers for an hour, because each takes seconds of start-up and four commands in a row ask the same.
 
 An answer is reused only for the same command, the same arguments and the same installation: the versions of all packages in
 the connector's environment, and path, size and time of every file of its own package, so that an edit counts as well. A
@@ -58,7 +58,7 @@ def identity(program: Path) -> str | None:
     return done.stdout.strip() or None
 
 
-def remembered(installation: str | None, question: list[str], ask: Callable[[], str]) -> str:
+def cached(installation: str | None, question: list[str], ask: Callable[[], str]) -> str:
     """The answer to `question`, from the cache when it is fresh, else from `ask`, whose failures are not kept."""
     if installation is None:
         return ask()

@@ -220,7 +220,7 @@ def _check_definition(context: Context, resource: Resource) -> Iterator[Finding]
         faults = list(manifest_faults(context.manifest(resource)))
     except ToolError as error:
         if not context.has_refused_source(resource):  # else it was told there
-            fix = "mend the `connector:` block, or the connector's installation"
+            fix = "fix the `connector:` block, or the connector's installation"
             yield resource.finding("spec", ("connector",), str(error), fix)
         return
     for fault in faults:

@@ -38,7 +38,7 @@ class ConfigurationError(ToolError):
 
 @dataclass
 class Connector:
-    """Where one connector's answers come from. `fresh` asks again instead of remembering. Every method raises ToolError."""
+    """Where one connector's answers come from. `fresh` bypasses the cache. Every method raises ToolError."""
 
     base: Path
     command: list[str] = field(default_factory=list)
@@ -119,7 +119,7 @@ class Connector:
         raise ToolError(f"`{shlex.join([*self.command, arguments[0]])}` gave no {kind} message. {failure}".strip())
 
     def _ask(self, arguments: list[str], configuration: Json | None) -> str:
-        """The connector's output, remembered for a while. A configuration goes through a short-lived file."""
+        """The connector's output, cached for an hour. A configuration goes through a short-lived file."""
         program = self._find()
 
         def run() -> str:
@@ -131,7 +131,7 @@ class Connector:
                 return self._run(program, [*arguments, "--config", str(config)])
 
         question = [program, *self.command[1:], *arguments, json.dumps(configuration, sort_keys=True)]
-        return cache.remembered(self._installation, question, run)
+        return cache.cached(self._installation, question, run)
 
     def _find(self) -> str:
         """The path of the connector's program. Raises ToolError when it is not installed."""

@@ -111,12 +111,12 @@ class Context:
         uploads = (d for d in self.project.of(DEFINITION) if not d.configuration.get("docker_repository"))
         with ThreadPoolExecutor(max_workers=4) as pool:
             jobs = [pool.submit(self.catalog, source) for source in sources]
-            jobs += [pool.submit(self._swallow, definition) for definition in uploads]
+            jobs += [pool.submit(self._prefetch_manifest, definition) for definition in uploads]
             for job in jobs:
                 job.result()
 
-    def _swallow(self, definition: Resource) -> None:
-        """Fills the cache; a failure comes up again, with its message, when the manifest is needed."""
+    def _prefetch_manifest(self, definition: Resource) -> None:
+        """Fills the cache; a failure is raised again when the manifest is needed."""
         try:
             self.manifest(definition)
         except ToolError:
@@ -129,7 +129,7 @@ class Context:
             definition = resource.links.get(DEFINITION)
             if isinstance(error, ConfigurationError):
                 self._refused.add(id(resource))
-                finding = resource.finding("spec", ("configuration",), self.masker.scrub(str(error)), "mend the field it names")
+                finding = resource.finding("spec", ("configuration",), self.masker.scrub(str(error)), "fix the field it names")
                 self.findings.append(finding)
                 return None
             owner = resource if "connector" in resource.file.data or definition is None else definition
@@ -137,7 +137,7 @@ class Context:
                 code,
                 ("connector",),
                 self.masker.scrub(str(error)),
-                "mend the `connector:` block, or the connector's installation",
+                "fix the `connector:` block, or the connector's installation",
             )
             if finding not in self.findings:
                 self.findings.append(finding)

@@ -1,4 +1,4 @@
-"""What a check says: one fault, where it is and how to mend it."""
+"""What a check says: one fault, where it is and how to fix it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Finding:
 
 
 class ToolError(Exception):
-    """Anything the user must mend. The text is for the user; the command ends with exit code 1."""
+    """Anything the user must fix. The text is for the user; the command ends with exit code 1."""
 
 
 def relative(path: Path, root: Path) -> str:

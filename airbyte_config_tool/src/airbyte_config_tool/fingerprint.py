@@ -35,7 +35,7 @@ def make(secret: str, label: str, key: str | None) -> str:
 
 
 def matches(fingerprint: str, secret: str, label: str, key: str | None) -> bool:
-    """True when the fingerprint was made of this secret. False also when its key is not at hand: it cannot be known then."""
+    """True when the fingerprint was made of this secret. False also without its key."""
     method, _, rest = fingerprint.partition("$")
     if method == "hmac":
         return key is not None and hmac.compare_digest(rest, _hmac(secret, label, key))

@@ -21,7 +21,7 @@ class Masker:
         self._pattern: re.Pattern[str] | None = None
 
     def add(self, value: object, *, certain: bool = True) -> None:
-        """Remembers a secret.
+        """Records a secret.
 
         `certain=False` marks a value that came from a variable but sits in no secret field: it is masked only when it is
         long enough not to be an everyday word or number.
@@ -40,7 +40,7 @@ class Masker:
         self._pattern = None
 
     def scrub(self, text: str) -> str:
-        """`text` with every remembered secret replaced by asterisks."""
+        """`text` with every recorded secret replaced by asterisks."""
         if not self._forms:
             return text
         if self._pattern is None:

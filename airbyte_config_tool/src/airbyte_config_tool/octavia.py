@@ -1,4 +1,4 @@
-"""`import-octavia`: brings an old project to today's form by small edits of its text, so that comments and order survive."""
+"""`import-octavia`: converts an old project by small edits of its text, so that comments and order survive."""
 
 from __future__ import annotations
 

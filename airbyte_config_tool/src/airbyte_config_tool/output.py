@@ -75,7 +75,7 @@ def _scrubbed(value: object, masker: Masker) -> object:
 
 
 def show_findings(output: Output, findings: Sequence[Finding], root: Path) -> None:
-    """One finding a paragraph: where, what, and how to mend it."""
+    """One finding a paragraph: where, what, and how to fix it."""
     for finding in findings:
         where = f"{relative(finding.file, root)}:{finding.line}"
         about = f" {finding.field}" if finding.field else ""

@@ -46,7 +46,7 @@ class Change:
 
 
 class Planner:
-    """Makes the plan. Reads from the server, changes nothing there or here."""
+    """Makes the plan. Only reads from the server."""
 
     def __init__(self, context: Context, api: Api) -> None:
         self.context = context

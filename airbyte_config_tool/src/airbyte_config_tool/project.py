@@ -143,7 +143,7 @@ class Project:
                     int(line) if line.isdigit() else 1,
                     "",
                     str(error).removeprefix(f"{path}:").removeprefix(f"{line}:").strip(),
-                    "mend the file: nothing in it was checked",
+                    "fix the file: nothing in it was checked",
                 )
             )
             return None

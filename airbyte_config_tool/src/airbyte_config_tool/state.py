@@ -56,7 +56,7 @@ def load(resource: Resource, workspace_id: str) -> State | None:
 
 
 def save(resource: Resource, workspace_id: str, state: State, root: Path) -> None:
-    """Writes the state whole or not at all, so that a crash leaves the former one."""
+    """Writes the state atomically, so that a crash leaves the former one."""
     path = state_path(resource, workspace_id)
     data: dict[str, object] = {
         "resource_id": state.resource_id,

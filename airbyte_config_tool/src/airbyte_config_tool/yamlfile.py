@@ -14,7 +14,7 @@ _MERGE = "tag:yaml.org,2002:merge"
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe, and leaves dates as the text that was written: connectors take strings, and a date object cannot be sent."""
+    """Safe, and leaves dates as text: connectors take strings, and a date object cannot be sent."""
 
 
 _Loader.yaml_implicit_resolvers = {

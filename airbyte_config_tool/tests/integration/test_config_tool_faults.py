@@ -58,7 +58,7 @@ def test_a_token_that_is_refused_again_and_again_ends(run: Run, project: Path, s
         (302, "set AIRBYTE_URL to the final one"),
     ],
 )
-def test_refusals_are_explained_and_not_repeated(run: Run, project: Path, standin: Standin, status: int, hint: str) -> None:
+def test_refusals_are_explained_and_not_retried(run: Run, project: Path, standin: Standin, status: int, hint: str) -> None:
     standin.faults.append(Fault("GET", "/sources", status, times=99, headers={"Location": "http://127.0.0.1:9/elsewhere"}))
     result = run("plan", project)
     assert (result.code, hint in result.err) == (1, True), result.err
@@ -66,7 +66,7 @@ def test_refusals_are_explained_and_not_repeated(run: Run, project: Path, standi
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_passing_faults_are_tried_again(run: Run, project: Path, standin: Standin, status: int) -> None:
+def test_transient_faults_are_retried(run: Run, project: Path, standin: Standin, status: int) -> None:
     standin.faults += [Fault(m, p, status, times=2) for m, p in (("GET", "/sources"), ("POST", "/sources"), ("GET", "/streams"))]
     result = run("apply", project, "--yes")
     assert result.code == 0, result.text
@@ -74,7 +74,7 @@ def test_passing_faults_are_tried_again(run: Run, project: Path, standin: Standi
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_tries_are_bounded(run: Run, project: Path, standin: Standin, status: int) -> None:
+def test_retries_are_bounded(run: Run, project: Path, standin: Standin, status: int) -> None:
     standin.faults.append(Fault("GET", "/destinations", status, times=99))
     assert run("plan", project).code == 1
     assert len(standin.calls("GET", "/destinations")) == api.TRIES
@@ -156,9 +156,7 @@ def test_the_base_may_be_given_whole(run: Run, project: Path, home: Path, standi
 
 @pytest.mark.parametrize("path", [r"/workspaces/.*", "/sources", "/destinations", "/connections"])
 @pytest.mark.parametrize("drop", [True, False])
-def test_an_answer_lost_after_the_work_was_done_makes_nothing_twice(
-    run: Run, project: Path, standin: Standin, path: str, drop: bool
-) -> None:
+def test_a_lost_answer_creates_nothing_twice(run: Run, project: Path, standin: Standin, path: str, drop: bool) -> None:
     standin.faults.append(Fault("POST", path, 500, after=True, drop=drop))
     result = run("apply", project, "--yes")
     assert result.code == 0, result.text

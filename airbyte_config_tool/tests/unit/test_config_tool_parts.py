@@ -404,7 +404,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Pa
     return script, count
 
 
-def test_a_connectors_answer_is_remembered_until_its_installation_changes(installed: tuple[Path, Path], tmp_path: Path) -> None:
+def test_a_connectors_answer_is_cached_until_its_installation_changes(installed: tuple[Path, Path], tmp_path: Path) -> None:
     script, count = installed
 
     def ask(fresh: bool = False) -> int:
@@ -416,7 +416,7 @@ def test_a_connectors_answer_is_remembered_until_its_installation_changes(instal
     assert ask() == 3
 
 
-def test_a_remembered_answer_grows_old(installed: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cached_answer_expires(installed: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script, count = installed
     Connector(tmp_path, [str(script)]).spec()
     monkeypatch.setattr(cache, "SECONDS", -1)

@@ -1,4 +1,4 @@
-"""The connector as a process of its own, by the hundred: started by fork from a process that has imported it already.
+"""The connector in its own process, hundreds of times: forked from a process that has imported it already.
 
 What runs is `source_syfter.run` with a real command line, real files and a real exit status; only the imports are not repeated.
 """
@@ -26,21 +26,21 @@ Json = dict[str, Any]
 
 
 @dataclass
-class Printed:
-    """The whole lines that a process wrote, as a platform reads them: what stands behind the last line break is not there."""
+class Output:
+    """The whole lines that a process wrote, as a platform reads them: without what follows the last line break."""
 
     messages: list[Json]
     noise: list[str] = field(default_factory=list)
 
     @classmethod
-    def of(cls, data: bytes) -> Printed:
-        printed = cls([])
+    def of(cls, data: bytes) -> Output:
+        output = cls([])
         for line in data[: data.rfind(b"\n") + 1].decode().splitlines():
             if message := message_in(line):
-                printed.messages.append(message)
+                output.messages.append(message)
             else:
-                printed.noise.append(line)
-        return printed
+                output.noise.append(line)
+        return output
 
     def states(self) -> dict[str, Json]:
         """The last state of each stream."""
@@ -48,7 +48,7 @@ class Printed:
         return {each["stream_descriptor"]["name"]: each.get("stream_state") or {} for each in found}
 
     def records(self, stream: str, committed: bool = False) -> list[Json]:
-        """The records of `stream`; `committed`: only those that a state follows, which is all that a destination must keep."""
+        """The records of `stream`; `committed`: only those before a state, which a destination must keep."""
         found: list[Json] = []
         waiting: list[Json] = []
         for message in self.messages:
@@ -59,7 +59,7 @@ class Printed:
         return found if committed else found + waiting
 
     def errors(self) -> list[Json]:
-        """The errors that end streams or the whole."""
+        """The errors that end streams or the sync."""
         traces = [message["trace"] for message in self.messages if message["type"] == "TRACE"]
         return [trace["error"] for trace in traces if trace.get("error")]
 
@@ -67,8 +67,8 @@ class Printed:
 class Process:
     """One process of the connector."""
 
-    def __init__(self, nursery: Nursery, pid: int, out: Path) -> None:
-        self._nursery, self.pid, self._out = nursery, pid, out
+    def __init__(self, fork_server: ForkServer, pid: int, out: Path) -> None:
+        self._fork_server, self.pid, self._out = fork_server, pid, out
 
     def kill(self, signal_number: int = signal.SIGKILL) -> None:
         """Sends a signal."""
@@ -79,14 +79,14 @@ class Process:
         timer = threading.Timer(seconds, self.kill)
         timer.start()
         try:
-            return self._nursery.ask({"wait": self.pid})
+            return self._fork_server.ask({"wait": self.pid})
         finally:
             timer.cancel()
 
     @property
-    def printed(self) -> Printed:
+    def output(self) -> Output:
         """What it has written to standard output."""
-        return Printed.of(self._out.read_bytes())
+        return Output.of(self._out.read_bytes())
 
     @property
     def text(self) -> str:
@@ -94,22 +94,22 @@ class Process:
         return self._out.read_text(errors="replace") + self._out.with_suffix(".err").read_text(errors="replace")
 
 
-class Nursery:
-    """A process that has imported the connector, and forks."""
+class ForkServer:
+    """A process that has imported the connector, and forks for each run."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._count, self._lock = folder, 0, threading.Lock()
         self._server = subprocess.Popen(
-            [sys.executable, "-m", "testing.forked"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "testing.fork_server"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         assert self._server.stdin
         assert self._server.stdout
-        self._orders, self._answers = self._server.stdin, self._server.stdout
+        self._requests, self._answers = self._server.stdin, self._server.stdout
 
-    def ask(self, order: Json) -> int:
-        """Gives an order and returns the number that is the answer."""
+    def ask(self, request: Json) -> int:
+        """Sends a request; returns the number in the answer."""
         with self._lock:
-            print(json.dumps(order), file=self._orders, flush=True)
+            print(json.dumps(request), file=self._requests, flush=True)
             return int(self._answers.readline())
 
     def start(self, argv: Sequence[str], out: Path | None = None, file_size: int | None = None) -> Process:
@@ -127,16 +127,16 @@ class Nursery:
         return self.start(read_arguments(self._folder, config, streams, state), **options)
 
     def close(self) -> None:
-        """Ends the process; its children have been waited for."""
-        self._orders.close()
+        """Ends the process, after its children."""
+        self._requests.close()
         self._server.wait(10)
         self._answers.close()
 
 
 @contextmanager
-def nursery(folder: Path) -> Iterator[Nursery]:
-    """A nursery for the length of the block; files go into `folder`."""
-    found = Nursery(folder)
+def fork_server(folder: Path) -> Iterator[ForkServer]:
+    """A fork server for the length of the block; files go into `folder`."""
+    found = ForkServer(folder)
     try:
         yield found
     finally:
@@ -153,26 +153,26 @@ def _serve() -> None:
     # Warms what is imported or compiled on first use.
     SourceSyfter(config={"credentials": {"auth_type": "api_key", "api_key": "x"}}).streams({})
     for line in sys.stdin:
-        order = json.loads(line)
-        if "wait" in order:
-            _, status = os.waitpid(order["wait"], 0)
+        request = json.loads(line)
+        if "wait" in request:
+            _, status = os.waitpid(request["wait"], 0)
             print(os.waitstatus_to_exitcode(status), flush=True)
         else:
             pid = os.fork()
             if not pid:
-                _be_the_connector(order)
+                _run_connector(request)
             print(pid, flush=True)
 
 
-def _be_the_connector(order: Json) -> None:
+def _run_connector(request: Json) -> None:
     from source_syfter.run import _run_process
 
-    for number, name in ((1, order["out"]), (2, order["err"])):
+    for number, name in ((1, request["out"]), (2, request["err"])):
         os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    if order["file_size"] is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_size"],) * 2)
-    _run_process(order["argv"])
+    if request["file_size"] is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (request["file_size"],) * 2)
+    _run_process(request["argv"])
     sys.stdout.flush()
     os._exit(0)
 

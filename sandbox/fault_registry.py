@@ -1,4 +1,4 @@
-"""Faults that are switched on, and the register of what each kind does. The kinds themselves: `faults.py` and `wire.py`."""
+"""The active faults, and the registry of all kinds. The kinds themselves: `faults.py` and `wire.py`."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Fault:
     seconds: float | None = None
     """How long a stall, a slow body or a wait asked for by a header lasts; each kind has its own default."""
     size: int | None = None
-    """Bytes or levels, for faults that send too much; another lot, for `churn`."""
+    """Bytes or levels, for faults that send too much; another seed, for `churn`."""
     location: str | None = None
     """Where a redirect leads."""
     seen: int = 0
     """Requests of the collection so far."""
     hits: int = 0
-    """Requests disturbed so far."""
+    """Requests struck so far."""
 
     def __post_init__(self) -> None:
         if self.name not in FAULTS:
@@ -55,7 +55,7 @@ class Fault:
         return FAULTS[self.name]
 
     def strikes(self, collection: str) -> bool:
-        """Count a request, and say whether this fault disturbs it."""
+        """Count a request, and say whether this fault strikes it."""
         if self.collection != collection and (self.collection is not None or collection == TOKENS):
             return False
         self.seen += 1
@@ -66,7 +66,7 @@ class Fault:
 
 
 @dataclass
-class FaultBook:
+class ActiveFaults:
     """The faults that are switched on."""
 
     faults: list[Fault] = field(default_factory=list)
@@ -84,7 +84,7 @@ class FaultBook:
             self.faults.clear()
 
     def striking(self, collection: str) -> list[Fault]:
-        """The faults that disturb this request of a collection."""
+        """The faults that strike this request of a collection."""
         with self._lock:
             return [fault for fault in self.faults if fault.strikes(collection)]
 
