@@ -79,7 +79,7 @@ def test_read_writes_what_the_cdk_writes(instance: Instance, files: dict[str, Pa
 def test_a_write_that_a_signal_ends_asks_for_no_more_blocks(instance: Instance, ended: bool) -> None:
     """A generator that yields when it is closed raises RuntimeError, which would stand among the messages."""
     instance.records = {"articles": some(5)}
-    catalog = configured(["articles"])
+    catalog = configured_catalog(["articles"])
     entrypoint = Entrypoint(SourceSyfter(config=config(), catalog=catalog))
     blocks = entrypoint._blocks(entrypoint.source.read(LOGGER, config(), catalog))
 
