@@ -6,7 +6,7 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    # The CDK takes seconds to import; who asks for the version or a data file does not pay for it.
+    # The CDK takes seconds to import; reading the version or a data file must not cost that.
     if name == "SourceSyfter":
         from source_syfter.source import SourceSyfter
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,8 +29,6 @@ _HEADER = """\
 """
 # What to do about a condition reads otherwise here: the conventions are fixed, and there is no budget of requests.
 _FIXED = 'In this manifest the API conventions are fixed: set it in the configuration and run "source-syfter bundle" again.'
-_REMEDIED_BY_CONVENTIONS = ("collection_missing", "request_refused", "unknown_envelope")
-_REMEDY_OF_LIMITS = "Run fewer syncs at a time."
 
 
 def bundle(config: Optional[Mapping[str, Any]] = None) -> Component:
@@ -65,13 +64,14 @@ def bundle(config: Optional[Mapping[str, Any]] = None) -> Component:
 
 def as_yaml(definition: Mapping[str, Any]) -> str:
     """`definition` as text without anchors, which the Connector Builder does not keep."""
-    return _HEADER + yaml.dump(definition, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+    unshared = json.loads(json.dumps(definition))
+    return _HEADER + yaml.safe_dump(unshared, sort_keys=False, allow_unicode=True, width=120)
 
 
 def main(args: Sequence[str]) -> int:
     """The command `source-syfter bundle`; `args`: its options. Returns the exit code: 1 if there is no bundle."""
     parser = argparse.ArgumentParser(prog="source-syfter bundle", description=__doc__)
-    parser.add_argument("--config", type=Path, help="a configuration; only its conventions and additional collections are used")
+    parser.add_argument("--config", help="a configuration; only its conventions and additional collections are used")
     parser.add_argument("-o", "--output", type=Path, help="the file to write; default: standard output")
     options = parser.parse_args(args)
     try:
@@ -90,11 +90,6 @@ def main(args: Sequence[str]) -> int:
     return 0
 
 
-class _Dumper(yaml.SafeDumper):
-    def ignore_aliases(self, data: Any) -> bool:
-        return True
-
-
 def _error_handler(handler: Component) -> Component:
     return {
         "type": "DefaultErrorHandler",
@@ -109,8 +104,8 @@ def _error_handler(handler: Component) -> Component:
 
 def _word_errors(definitions: Component) -> None:
     """Ends each message in its code, which the package's own handler does, and says what helps here."""
-    definitions["rate_limited"]["$parameters"]["remedy"] = _REMEDY_OF_LIMITS
-    for name in _REMEDIED_BY_CONVENTIONS:
+    definitions["rate_limited"]["$parameters"]["remedy"] = "Run fewer syncs at a time."
+    for name in ("collection_missing", "request_refused", "unknown_envelope"):
         definitions[name]["$parameters"]["remedy"] += f" {_FIXED}"
     for name, definition in definitions.items():
         if definition["type"] == "HttpResponseFilter":
@@ -132,10 +127,7 @@ def _added_streams(package: Component, settings: Settings) -> Iterator[Component
         renamed = collection["primary_key"] != streams.key_as_sent(collection, id_field)
         made = fields.transformations(definitions, settings, definitions["epoch_to_iso"]["fields"], renamed)
         stream |= {"transformations": made} if made else {}
-        if collection["cursor_field"]:
-            stream["incremental_sync"] = streams.own_cursor(definitions, collection)
-        else:
-            del stream["incremental_sync"]
+        if not collection["cursor_field"]:
             requester = expanded(definitions, stream["retriever"], "requester")
             requester["request_parameters"].pop(settings["conventions"]["updated_since_parameter"], None)
         yield stream

@@ -17,8 +17,8 @@ KEY = "__context"
 
 
 @dataclass(frozen=True)
-class Patience:
-    """How long a run waits, in seconds, and how often it asks again before it gives up.
+class RetryPolicy:
+    """How long a run waits, in seconds, and how often it retries.
 
     `longest_wait`: that an instance may ask for; `longest_body`: for one body to arrive. Retries by condition: a rate limit
     passes by waiting, a time-out costs half a minute each time.
@@ -30,22 +30,22 @@ class Patience:
     if_failing: int = 5
     if_disconnected: int = 2
     if_unanswered: int = 2
-    tries_for_token: int = 3
+    token_attempts: int = 3
 
 
-READ = Patience()
+READ = RetryPolicy()
 # A check ends within a minute.
-CHECK = Patience(5.0, 25.0, if_limited=1, if_failing=1, if_disconnected=1, if_unanswered=0, tries_for_token=1)
+CHECK = RetryPolicy(5.0, 25.0, if_limited=1, if_failing=1, if_disconnected=1, if_unanswered=0, token_attempts=1)
 
 
 @dataclass
 class Context:
     """Shared by all threads of a run; each field is written whole, so only the token needs its lock."""
 
-    patience: Patience = field(default_factory=lambda: READ)
+    retry_policy: RetryPolicy = field(default_factory=lambda: READ)
     # The server's clock when a stream was first asked for, by stream: see `SourceSyfter.read`.
     server_clock: dict[str, Optional[datetime]] = field(default_factory=dict)
-    # A stream has used up its tries on a server that does not answer.
+    # A stream has used up its retries on a server that does not answer.
     silent: bool = False
     # The OAuth access token, and the moment (monotonic seconds) from which it is renewed.
     access_token: Optional[str] = None

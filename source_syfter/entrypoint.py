@@ -8,7 +8,6 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any, Optional, TextIO, TypeVar, cast
 
 import orjson
@@ -18,7 +17,7 @@ from airbyte_cdk.logger import PRINT_BUFFER, init_logger, is_platform_debug_log_
 from airbyte_cdk.models import AirbyteMessage, AirbyteStateStats, ConnectorSpecification
 from airbyte_cdk.utils.memory_monitor import MemoryMonitor
 
-from source_syfter import problems, settings
+from source_syfter import settings
 from source_syfter.secrecy import hide_secrets
 from source_syfter.source import SourceSyfter
 
@@ -34,10 +33,15 @@ def run_protocol(argv: list[str]) -> None:
     # Before the first file is read: a bad catalog is an error message, not a traceback.
     init_uncaught_exception_handler(init_logger("airbyte"))
     parsed = AirbyteEntrypoint.parse_args(argv)
+
+    def loaded(name: str, read: Callable[[str], T], what: str) -> Optional[T]:
+        path = getattr(parsed, name, None)
+        return None if path is None else settings.load(read, path, f"--{name}", what)
+
     source = SourceSyfter(
-        config=settings.from_file(Path(parsed.config)),
-        catalog=_load(SourceSyfter.read_catalog, getattr(parsed, "catalog", None), "--catalog", "a configured catalog"),
-        state=_load(SourceSyfter.read_state, getattr(parsed, "state", None), "--state", "a list of state messages"),
+        config=settings.from_file(parsed.config),
+        catalog=loaded("catalog", SourceSyfter.read_catalog, "a configured catalog"),
+        state=loaded("state", SourceSyfter.read_state, "a list of state messages"),
     )
     entrypoint = Entrypoint(source)
     # What is alive now stays until the end: the collector need not look at it again for every few records.
@@ -78,9 +82,7 @@ class Entrypoint(AirbyteEntrypoint):
             logger.setLevel(level)
         # The real one: inside PRINT_BUFFER, `sys.stdout` is the CDK's.
         out = cast(TextIO, sys.__stdout__).buffer
-        config = self.source.raw_config
-        hide_secrets(config)
-        messages = self.source.read(self.logger, config, self.source.read_catalog(catalog_path))
+        messages = self.source.read(self.logger, self.source.raw_config, self.source.read_catalog(catalog_path))
         for block in self._blocks(messages):
             out.write(block)
             out.flush()
@@ -98,7 +100,7 @@ class Entrypoint(AirbyteEntrypoint):
                     if message.state is not None and message.state.stream is not None:
                         name = message.state.stream.stream_descriptor.name
                         message.state.sourceStats = AirbyteStateStats(recordCount=float(counts.pop(name, 0)))
-                    lines.append(_line(message))
+                    lines.append(self.airbyte_message_to_string(message).encode() + b"\n")
                     size += _BLOCK
                 else:
                     counts[record.stream] += 1
@@ -123,19 +125,3 @@ def _record_line(stream: str, data: Mapping[str, Any], emitted_at: int) -> bytes
     present = {name: value for name, value in data.items() if value is not None}
     record = {"type": "RECORD", "record": {"stream": stream, "data": present, "emitted_at": emitted_at}}
     return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def _line(message: AirbyteMessage) -> bytes:
-    return AirbyteEntrypoint.airbyte_message_to_string(message).encode() + b"\n"
-
-
-def _load(read: Callable[[str], T], path: Optional[str], option: str, what: str) -> Optional[T]:
-    if path is None:
-        return None
-    try:
-        return read(path)
-    except OSError as error:
-        raise problems.UNREADABLE_FILE(option=option, path=path, reason=error.strerror) from None
-    except Exception:
-        # The serializers raise errors of many kinds, which may quote the file; it may hold secrets.
-        raise problems.WRONG_FILE(option=option, path=path, what=what) from None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Optional
 
 from airbyte_cdk.sources.declarative.models.declarative_component_schema import CustomAuthenticator, CustomErrorHandler
@@ -20,7 +20,7 @@ from source_syfter.conventions.edits import name_of
 from source_syfter.conventions.streams import inline_schema
 from source_syfter.probing.client import BOUND, Answer, Client, Connection
 from source_syfter.probing.instance import Instance
-from source_syfter.probing.report import Collection, Report, failure, running_count, show
+from source_syfter.probing.report import Collection, Report, running_count, show
 from source_syfter.problems import SyfterError
 from source_syfter.secrecy import hide_secrets, presentable
 from source_syfter.settings import Settings, as_typed, complete, from_file
@@ -46,8 +46,13 @@ def probe(config: Mapping[str, Any], on_request: Callable[[int, str], None] = la
     if client.limits:
         text = f"the instance tells it in {', '.join(sorted(client.limits))}; the connector waits when it is asked to"
         instance.note("rate limit", "note", text)
-    _suggest(instance)
-    return instance.report
+    report = instance.report
+    report.requests = client.count
+    changed = {finding.setting.partition(".")[2] for finding in report.findings if finding.status == "differs"}
+    conventions = {name: as_typed(name, value) for name, value in instance.conventions.items() if name in changed}
+    if conventions:
+        report.suggested_config["conventions"] = conventions
+    return report
 
 
 def main(args: Sequence[str]) -> int:
@@ -57,7 +62,7 @@ def main(args: Sequence[str]) -> int:
         description=f"Finds out what differs on your instance, with at most {BOUND} GET requests and without changing anything.",
         epilog="Exit code: 0 the connector reads with this configuration; 2 it reads with the suggested one; 1 neither.",
     )
-    parser.add_argument("--config", type=Path, required=True, help="a configuration as JSON: host and credentials are enough")
+    parser.add_argument("--config", required=True, help="a configuration as JSON: host and credentials are enough")
     parser.add_argument("--json", action="store_true", help="print the report as JSON; suggested_config is to be merged as it is")
     try:
         options = parser.parse_args(args)
@@ -68,7 +73,7 @@ def main(args: Sequence[str]) -> int:
         with running_count(BOUND) as on_request:
             report = probe(from_file(options.config), on_request)
     except SyfterError as error:
-        failure(presentable(error.text))
+        print(presentable(error.text), file=sys.stderr)
         return 1
     if options.json:
         print(json.dumps(report.as_json(), indent=2))
@@ -97,10 +102,6 @@ def _find_out(instance: Instance) -> None:
         fields.probe(instance)
         paging.probe(instance)
         changes.probe(instance)
-    _visit_collections(instance)
-
-
-def _visit_collections(instance: Instance) -> None:
     visited, known = instance.report.collections, {name_of(stream) for stream in instance.manifest["streams"]}
     for name in instance.paths:
         schema = set(inline_schema(name)["schema"]["properties"]) if name in known else None
@@ -130,12 +131,3 @@ def _visit(instance: Instance, answer: Answer, schema: Optional[set[str]]) -> Co
     elif names & schema <= {"id"}:
         text = "its records have none of the schema's fields but the key; an object in them may"
     return Collection("readable", text, sorted(name[:60] for name in names - schema))
-
-
-def _suggest(instance: Instance) -> None:
-    report = instance.report
-    report.requests = instance.client.count
-    changed = {finding.setting.partition(".")[2] for finding in report.findings if finding.status == "differs"}
-    conventions = {name: as_typed(name, value) for name, value in instance.conventions.items() if name in changed}
-    if conventions:
-        report.suggested_config["conventions"] = conventions

@@ -119,13 +119,13 @@ DAMAGED_BODY = Problem("connection-lost", TRANSIENT,
     '{stream}: "{host}" sent a body that cannot be decompressed',
     "Try again later.")
 CONNECTION_LOST = Problem("connection-lost", TRANSIENT,
-    '{stream}: "{host}" broke the connection off before the answer was whole',
+    '{stream}: "{host}" closed the connection before the answer was complete',
     "Try again later.")
 
 # --- answers ----------------------------------------------------------------------------------------------------------------
 
 SLOW_BODY = Problem("no-answer", TRANSIENT,
-    "{stream}: the answer was not whole after {seconds:.0f} seconds",
+    "{stream}: the answer was not complete after {seconds:.0f} seconds",
     "Try again later, or set a smaller page size.")
 TOO_LARGE = Problem("too-large", CONFIG,
     "{stream}: the answer is larger than {mebibytes} MiB",
@@ -161,7 +161,7 @@ REPEATED_TOKEN = Problem("repeated-page", CONFIG,
 
 TOKEN_UNAVAILABLE = Problem("token-unavailable", TRANSIENT,
     "Authentication: the token URL failed with status {status}",
-    "Try again later; if it stays, ask who runs the identity provider.")
+    "Try again later; if it persists, ask who runs the identity provider.")
 TOKEN_REDIRECTED = Problem("redirected", CONFIG,
     "Authentication: the token URL redirects to {address}",
     "The client secret is not sent there. Set the token URL to the endpoint itself.")

@@ -45,7 +45,7 @@ def _run_process(argv: list[str]) -> None:
         if not isinstance(stop.code, str):
             status = stop.code or 0
     except BrokenPipeError:
-        # Whoever reads has gone; there is nobody to tell, and the interpreter's own flush would fail as well.
+        # The reader has gone: nobody is left to tell, and the interpreter's own flush would fail as well.
         os._exit(status)
     except BaseException as error:
         failure = error

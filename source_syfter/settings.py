@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, Optional, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
 
 import jsonschema
@@ -19,6 +19,7 @@ from source_syfter import problems
 from source_syfter.problems import SyfterError
 from source_syfter.timestamps import parse, to_iso
 
+T = TypeVar("T")
 Settings = dict[str, Any]
 Schema = Mapping[str, Any]
 
@@ -30,17 +31,30 @@ EMPTY_WORDS |= {"conventions.limit_parameter": "none", "conventions.updated_sinc
 _TYPES = {"string": "a text", "integer": "a whole number", "boolean": "true or false", "array": "a list", "object": "an object"}
 
 
-def from_file(path: Path) -> Mapping[str, Any]:
-    """The configuration in a JSON file, as typed. Raises a config error that names the file and quotes nothing of it."""
+def load(read: Callable[[str], T], path: str, option: str, what: str) -> T:
+    """What `read` makes of the file at `path`. `what`: what it should hold, in words.
+
+    Raises a config error that names `option` and the file, and quotes nothing of it.
+    """
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        return read(path)
     except OSError as error:
-        raise problems.UNREADABLE_FILE(option="--config", path=path, reason=error.strerror) from None
-    except (ValueError, RecursionError):
-        config = None
-    if not isinstance(config, dict):
-        raise problems.WRONG_FILE(option="--config", path=path, what="a configuration")
-    return config
+        raise problems.UNREADABLE_FILE(option=option, path=path, reason=error.strerror) from None
+    except Exception:
+        # Readers raise errors of many kinds, which may quote the file; it may hold secrets.
+        raise problems.WRONG_FILE(option=option, path=path, what=what) from None
+
+
+def from_file(path: str) -> Mapping[str, Any]:
+    """The configuration in a JSON file, as typed. Raises as `load` does."""
+    return load(_object, path, "--config", "a configuration")
+
+
+def _object(path: str) -> dict[str, Any]:
+    found = json.loads(Path(path).read_text(encoding="utf-8"))
+    if not isinstance(found, dict):
+        raise TypeError
+    return found
 
 
 def complete(config: Mapping[str, Any], spec: Schema) -> Settings:
@@ -51,8 +65,7 @@ def complete(config: Mapping[str, Any], spec: Schema) -> Settings:
     if not isinstance(config, Mapping):
         raise problems.NO_OBJECT()
     known = _known(config, spec)
-    for error in _errors(known, spec):
-        raise error
+    _check(known, spec)
     settings: Settings = _with_defaults(known, spec)
     insecure = settings["allow_insecure_http"]
     settings["host"] = _address("Host (host)", settings["host"], insecure).rstrip("/")
@@ -94,9 +107,6 @@ def unencrypted(settings: Settings) -> Optional[str]:
     return None
 
 
-# --- what is known, and what is missing -------------------------------------------------------------------------------------
-
-
 def _properties(schema: Schema) -> dict[str, Schema]:
     """The fields of an object; those of all its alternatives, if it has some."""
     branches = [schema, *schema.get("oneOf", [])]
@@ -132,30 +142,20 @@ def _with_defaults(value: Any, schema: Schema) -> Any:
     return schema.get("default") if value is None else value
 
 
-# --- checks -----------------------------------------------------------------------------------------------------------------
+def _check(value: Any, schema: Schema, within: str = "") -> None:
+    """Raises the error of the most outward fault. A `oneOf` is judged by the branch that its constant selects."""
+    for fault in jsonschema.Draft7Validator(schema).iter_errors(value):
+        if fault.validator != "oneOf":
+            raise _error(fault, schema, within)
+        variants: Any = fault.validator_value
+        branches = _by_scheme(variants)
+        chosen = fault.instance.get("auth_type") if isinstance(fault.instance, dict) else None
+        if not isinstance(chosen, str) or chosen not in branches:
+            raise problems.NO_SCHEME(field="Authentication (credentials.auth_type)", choices=", ".join(branches))
+        _check(fault.instance, branches[chosen], within="credentials")
 
 
-def _errors(config: Mapping[str, Any], spec: Schema) -> Iterator[SyfterError]:
-    """One error per fault, most outward first. A `oneOf` is judged by the branch that its constant selects."""
-    for fault in jsonschema.Draft7Validator(spec).iter_errors(config):
-        if fault.validator == "oneOf":
-            yield from _branch_errors(fault)
-        else:
-            yield _error(fault, spec)
-
-
-def _branch_errors(error: jsonschema.ValidationError) -> Iterator[SyfterError]:
-    variants: Any = error.validator_value
-    branches = _by_scheme(variants)
-    chosen = error.instance.get("auth_type") if isinstance(error.instance, dict) else None
-    if not isinstance(chosen, str) or chosen not in branches:
-        yield problems.NO_SCHEME(field="Authentication (credentials.auth_type)", choices=", ".join(branches))
-        return
-    for fault in jsonschema.Draft7Validator(branches[chosen]).iter_errors(error.instance):
-        yield _error(fault, branches[chosen], within="credentials")
-
-
-def _error(error: jsonschema.ValidationError, schema: Schema, within: str = "") -> SyfterError:
+def _error(error: jsonschema.ValidationError, schema: Schema, within: str) -> SyfterError:
     path = list(error.absolute_path)
     expected: Any = error.validator_value
     if error.validator == "required":

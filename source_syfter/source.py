@@ -67,7 +67,7 @@ class SourceSyfter(ConcurrentDeclarativeSource):
             streams = catalog.streams if catalog else []
             in_full = {each.stream.name for each in streams if each.sync_mode is SyncMode.full_refresh}
             definition = tailored(definition, settings, in_full if settings["start_date"] is None else ())
-            # The CDK would go on from the state of a stream that is synced in full, too.
+            # The CDK would resume a full refresh from its state, too.
             state = [each for each in state or [] if not each.stream or each.stream.stream_descriptor.name not in in_full]
             self._cursors = _cursor_fields(definition)
             self._previous = _previous(state, self._cursors)
@@ -91,7 +91,10 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         refused: list[SyfterError] = []
         for stream in SourceSyfter(config=self.raw_config, context=Context(run_context.CHECK)).streams({}):
             try:
-                _read_one(stream)
+                # The first record, if there is one, raises what a sync would.
+                for partition in stream.generate_partitions():
+                    next(iter(partition.read()), None)
+                    break
             except SyfterError as error:
                 if error.code not in (_MISSING, _NOT_PERMITTED):
                     return _failed(error)
@@ -110,11 +113,7 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         return super().discover(logger, config)
 
     def read(
-        self,
-        logger: logging.Logger,
-        config: Mapping[str, Any],
-        catalog: ConfiguredAirbyteCatalog,
-        state: Optional[list[AirbyteStateMessage]] = None,
+        self, logger: logging.Logger, config: Mapping[str, Any], catalog: ConfiguredAirbyteCatalog, state: Any = None
     ) -> Iterator[AirbyteMessage]:
         """Reads the streams of `catalog`.
 
@@ -128,10 +127,8 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         began = timestamps.now()
         for name, value in self._previous.items():
             if value > began:
-                logger.warning(
-                    f"{name}: its saved state, {to_iso(value)}, lies in the future, so nothing is newer. Clear its data in the "
-                    "connection to read it again."
-                )
+                text = "lies in the future, so nothing is newer. Clear its data in the connection to read it again."
+                logger.warning(f"{name}: its saved state, {to_iso(value)}, {text}")
         failures: dict[str, FailureType] = {}
         unknown = [each.stream.name for each in catalog.streams if each.stream.name not in self._cursors]
         try:
@@ -139,7 +136,7 @@ class SourceSyfter(ConcurrentDeclarativeSource):
                 if message.type is Type.RECORD:
                     self._backpressure.written += 1
                 elif message.type is Type.STATE:
-                    self._hold_back(message, began)
+                    self._cap_cursor(message, began)
                 elif message.type is Type.TRACE and message.trace and message.trace.error:
                     self._clean(message.trace.error, failures)
                 yield message
@@ -168,7 +165,7 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         if address:
             logger.warning(f"{address} is reached without encryption: credentials and data can be read on the way.")
 
-    def _hold_back(self, message: AirbyteMessage, began: datetime) -> None:
+    def _cap_cursor(self, message: AirbyteMessage, began: datetime) -> None:
         """Lowers the cursor of a state message to the moment at which the read of its stream began, and writes it in UTC."""
         stream = message.state.stream if message.state else None
         name = stream.stream_descriptor.name if stream else ""
@@ -189,13 +186,6 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         error.stack_trace = presentable(error.stack_trace or "") or None
         if error.stream_descriptor:
             failures[error.stream_descriptor.name] = error.failure_type or FailureType.system_error
-
-
-def _read_one(stream: AbstractStream) -> None:
-    """Reads the first record of `stream`, if it has one. Raises what a sync would say."""
-    for partition in stream.generate_partitions():
-        next(iter(partition.read()), None)
-        return
 
 
 def _failed(*errors: AirbyteTracedException) -> AirbyteConnectionStatus:

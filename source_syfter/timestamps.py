@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any, Optional, TypeGuard
 
-# Before this nothing is asked for: the lower bound of a first read without a start date.
+# The lower bound of a first read without a start date.
 EPOCH = "1970-01-01T00:00:00.000Z"
 
 _UNIX = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -66,9 +66,7 @@ def epoch_ms_to_iso(value: Any) -> Any:
 def http_date(text: Optional[str]) -> Optional[datetime]:
     """The instant of an HTTP date header, or None if there is none that can be read."""
     try:
-        moment = parsedate_to_datetime(text) if text else None
+        moment = parsedate_to_datetime(text or "")
     except (ValueError, TypeError, IndexError):
         return None
-    if moment is not None and moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    return moment
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

@@ -158,11 +158,11 @@ CAUSES = {
         TRANSIENT,
         ["syfter.test", "did not answer in time"],
     ),
-    "reset": (requests.ConnectionError(ConnectionResetError(104, "x")), TRANSIENT, ["syfter.test", "broke the connection off"]),
+    "reset": (requests.ConnectionError(ConnectionResetError(104, "x")), TRANSIENT, ["syfter.test", "closed the connection"]),
     "cut off": (
         requests.exceptions.ChunkedEncodingError("IncompleteRead"),
         TRANSIENT,
-        ["syfter.test", "before the answer was whole"],
+        ["syfter.test", "before the answer was complete"],
     ),
     "circles": (requests.TooManyRedirects(), CONFIG_ERROR, ["syfter.test", "redirects", "[redirected]"]),
     "proxy": (requests.exceptions.ProxyError(), TRANSIENT, ["syfter.test", "HTTPS_PROXY", "[proxy]"]),

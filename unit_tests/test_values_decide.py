@@ -97,7 +97,7 @@ def test_no_key_beside_those_of_the_spec_is_kept(extra: Json) -> None:
 def test_a_config_cannot_make_the_connector_impatient(instance: Instance, clock: Clock) -> None:
     instance.always_answers("articles", Answer(status=500))
 
-    read(config(impatient=True, **{"__notes": {}, context.KEY: {"patience": 0}}), "articles")
+    read(config(impatient=True, **{"__notes": {}, context.KEY: {"retry_policy": 0}}), "articles")
 
     assert len(instance.asked) == 6
 

@@ -22,7 +22,7 @@ from source_syfter import context
 from source_syfter.components.authenticators import SameOriginAuthenticator
 from source_syfter.components.errors import Backoff, ErrorHandler
 from source_syfter.components.http import BoundedBody
-from source_syfter.context import Context, Patience
+from source_syfter.context import Context, RetryPolicy
 from source_syfter.timestamps import now
 from testing.clocks import Clock, SharedClock
 from testing.instance import Answer, Instance, config, oauth, some
@@ -175,9 +175,9 @@ class Trickle:
         return b" "
 
 
-@pytest.mark.parametrize(("longest", "patience"), [(180, context.READ), (25, context.CHECK)])
-def test_a_body_that_trickles_is_cut_off(clock: Clock, longest: int, patience: Patience) -> None:
-    config = {context.KEY: Context(patience)}
+@pytest.mark.parametrize(("longest", "policy"), [(180, context.READ), (25, context.CHECK)])
+def test_a_body_that_trickles_is_cut_off(clock: Clock, longest: int, policy: RetryPolicy) -> None:
+    config = {context.KEY: Context(policy)}
     authenticator = SameOriginAuthenticator(authenticator=NoAuth({}), config=config, parameters=PARAMETERS)
     response = requests.Response()
     response.raw = Trickle(clock)

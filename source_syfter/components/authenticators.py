@@ -64,7 +64,7 @@ class SameOriginAuthenticator(Part, DeclarativeAuthenticator):
             here, there = response.url, redirect_target(response)
             if not same_origin(here, there):
                 raise problems.REDIRECTED(stream=self._stream, address=origin(there))
-        response.raw = BoundedBody(self._stream, response.raw, self._context.patience.longest_body)
+        response.raw = BoundedBody(self._stream, response.raw, self._context.retry_policy.longest_body)
         return response
 
 
@@ -97,7 +97,7 @@ class OAuthClientCredentials(Part, DeclarativeAuthenticator):
 
     def _renew(self) -> None:
         if self._context.token_error is not None:
-            # The streams wait for each other here: what failed for one, after all its tries, is not tried again for each.
+            # The streams wait for each other here: what failed for one, after all its attempts, is not retried by each.
             raise self._context.token_error
         try:
             self._take(self._ask())
@@ -120,8 +120,8 @@ class OAuthClientCredentials(Part, DeclarativeAuthenticator):
         credentials = self.config["credentials"]
         client = {name: credentials[name] for name in ("client_id", "client_secret")}
         form = {"grant_type": "client_credentials", **client, "scope": credentials["scopes"]}
-        tries = self._context.patience.tries_for_token
-        for attempt in range(1, tries + 1):
+        attempts = self._context.retry_policy.token_attempts
+        for attempt in range(1, attempts + 1):
             try:
                 # A hook, because it sees a redirect before requests looks at its address, which may be none.
                 hooks, headers = {"response": _refuse_redirect}, {"Accept": "application/json"}
@@ -132,7 +132,7 @@ class OAuthClientCredentials(Part, DeclarativeAuthenticator):
                 if response.status_code < 500 and response.status_code != 429:
                     return _token_answer(response)
                 error = problems.TOKEN_UNAVAILABLE(status=response.status_code)
-            if attempt < tries:
+            if attempt < attempts:
                 time.sleep(2.0**attempt * random.uniform(0.5, 1.0))
         raise error
 

@@ -13,11 +13,11 @@ from airbyte_cdk.sources.types import Record
 
 from source_syfter.timestamps import is_usual
 
-# Records that may wait to be written, and how many are left of them when reading goes on. The CDK's own bound, 10,000, cannot be
-# set and costs 25 MB with records of a kilobyte (test_memory_is_flat).
-_AHEAD, _GOES_ON = 2000, 1000
-# Seconds after which reading goes on anyway: up to the CDK's bound nothing is lost by it.
-_PATIENCE = 60.0
+# Records that wait to be written: as many pause the reading, as few resume it. The CDK's own bound, 10,000, cannot be set and
+# costs 25 MB with records of a kilobyte (test_memory_is_flat).
+_HIGH_WATER, _LOW_WATER = 2000, 1000
+# Seconds after which reading resumes anyway: the CDK's own bound still holds.
+_LONGEST_PAUSE = 60.0
 
 
 @dataclass
@@ -28,10 +28,10 @@ class Backpressure:
     written: int = 0
 
     def wait(self) -> None:
-        """Returns when little waits to be written."""
-        if self._waiting() > _AHEAD:
-            end = monotonic() + _PATIENCE
-            while self._waiting() > _GOES_ON and monotonic() < end:
+        """Blocks while too much waits to be written."""
+        if self._waiting() > _HIGH_WATER:
+            end = monotonic() + _LONGEST_PAUSE
+            while self._waiting() > _LOW_WATER and monotonic() < end:
                 sleep(0.002)
 
     def _waiting(self) -> int:
@@ -49,7 +49,7 @@ class Delegating:
 
 
 class BackpressureCursor(Delegating):
-    """Holds the thread that reads `stream` back while much waits to be written: it hands on each record, then shows it here."""
+    """Pauses the thread that reads `stream` while too much waits to be written. A record is emitted before it is observed."""
 
     def __init__(self, cursor: Any, stream: str, backpressure: Backpressure) -> None:
         super().__init__(cursor)
@@ -65,10 +65,10 @@ class BackpressureCursor(Delegating):
 
 
 class NewestRecordCursor(Delegating):
-    """Shows `cursor` the newest record of each slice, in place of every record.
+    """Has the delegate observe the newest record of each slice only.
 
-    The state comes from that record alone (test_the_newest_record_makes_the_state). For each record that it is shown, the CDK's
-    cursor parses a date, and serialises and hashes the slice: half of an incremental read (docs/upstream.md).
+    The state comes from that record alone (test_the_newest_record_makes_the_state). For each record that it observes,
+    the CDK's cursor parses a date, and serialises and hashes the slice: half of an incremental read (docs/upstream.md).
     """
 
     def __init__(self, cursor: Any, cursor_field: str) -> None:
@@ -80,7 +80,7 @@ class NewestRecordCursor(Delegating):
     def observe(self, record: Record) -> None:
         value = record.data.get(self._field)
         if not is_usual(value):
-            # The CDK's cursor passes over what it cannot read, but fails on an array or an object.
+            # The CDK's cursor skips what it cannot read, but fails on an array or an object.
             if not isinstance(value, (list, dict)):
                 self._delegate.observe(record)
             return

@@ -1,4 +1,4 @@
-"""What a refused or unanswered request means, and how long to wait before it is tried again."""
+"""What a refused or unanswered request means, and how long to back off before a retry."""
 
 # No `from __future__ import annotations`: see `part.py`.
 
@@ -97,22 +97,22 @@ class ErrorHandler(DefaultErrorHandler):
 
 @dataclass
 class Backoff(Part, BackoffStrategy):
-    """How long to wait before a request is tried again, in seconds.
+    """The back-off before a retry, in seconds.
 
     What the server says counts up to ten minutes: see `retry_after`. A longer wait fails as transient. Where it says nothing,
-    the wait doubles from two seconds to a minute, with jitter. Raises the error that `ErrorHandler` found when the tries for
-    its condition are used up.
+    the wait doubles from two seconds to a minute, with jitter. Raises the error that `ErrorHandler` found when the retries
+    for its condition are used up.
     """
 
     def backoff_time(self, response_or_exception: Any, attempt_count: int) -> float:
         response = response_or_exception if isinstance(response_or_exception, requests.Response) else None
         asked_for = retry_after(response) if response is not None else None
-        longest = self._context.patience.longest_wait
+        longest = self._context.retry_policy.longest_wait
         if asked_for is not None and asked_for > longest:
             raise problems.LONG_WAIT(stream=self._stream, seconds=asked_for, longest=longest)
         error: SyfterError = getattr(response_or_exception, _ERROR)
         if attempt_count > self._retries(response, error):
-            # Once one stream has tried in vain, the others give up at once: a silent server ends a read of all streams
+            # Once one stream has used up its retries, the others fail at once: a silent server ends a read of all streams
             # within four minutes (test_a_server_that_never_answers).
             self._context.silent = _is_unanswered(error)
             raise error
@@ -122,12 +122,12 @@ class Backoff(Part, BackoffStrategy):
         return min(2.0**attempt_count, _LONGEST_BACKOFF) * random.uniform(0.5, 1.0)
 
     def _retries(self, response: Optional[requests.Response], error: SyfterError) -> int:
-        patience = self._context.patience
+        policy = self._context.retry_policy
         if response is not None:
-            return patience.if_limited if response.status_code == 429 else patience.if_failing
+            return policy.if_limited if response.status_code == 429 else policy.if_failing
         if self._context.silent:
             return 0
-        return patience.if_unanswered if _is_unanswered(error) else patience.if_disconnected
+        return policy.if_unanswered if _is_unanswered(error) else policy.if_disconnected
 
 
 def _is_unanswered(error: SyfterError) -> bool:

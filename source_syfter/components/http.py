@@ -53,12 +53,8 @@ def redirect_target(response: requests.Response) -> str:
 
 def same_origin(here: str, there: str) -> bool:
     """Whether credentials meant for `here` may go to `there`: the same host and port, or the same host from http to https."""
-    a, b = urlsplit(here), urlsplit(there)
-    if a.hostname != b.hostname:
-        return False
-    if (a.scheme, _port(a), b.scheme, _port(b)) == ("http", 80, "https", 443):
-        return True
-    return (a.scheme, _port(a)) == (b.scheme, _port(b))
+    a, b = ((parts.hostname, parts.scheme, _port(parts)) for parts in map(urlsplit, (here, there)))
+    return a == b or (a, b) == ((b[0], "http", 80), (b[0], "https", 443))
 
 
 def origin(url: str) -> str:

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Optional
+from typing import Any
 
 import orjson
 import requests
@@ -15,24 +15,16 @@ from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordEx
 from source_syfter import problems
 from source_syfter.components.part import Part
 
-# Where a page is left on its response, which one thread handles from end to end.
-_PAGE = "_syfter_page"
+# Where a body is left on its response, which one thread handles from end to end.
+_BODY = "_syfter_body"
 
 # How often the rest of a list may come again: a record that changes enters the list of changes, and what follows moves on by one.
 _REPEATS = 2
 
 
-@dataclass
-class Page:
-    """What a page says beside its records: `body` as sent, and how many records it held."""
-
-    body: Any
-    count: int
-
-
-def page_of(response: requests.Response) -> Optional[Page]:
-    """The page that the extractor took from `response`; None before that."""
-    return getattr(response, _PAGE, None)
+def body_of(response: requests.Response) -> Any:
+    """The JSON document that the extractor found in `response`; None before that."""
+    return getattr(response, _BODY, None)
 
 
 def at(body: Any, path: Sequence[str]) -> Any:
@@ -81,7 +73,7 @@ class RecordExtractor(Part, BaseRecordExtractor):
             raise problems.UNKNOWN_ENVELOPE(stream=self._stream, where=place(self.records_path), shape=shape)
         if records:
             self._refuse_repeated(records)
-        setattr(response, _PAGE, Page(body=body, count=len(records)))
+        setattr(response, _BODY, body)
         return records
 
     def _refuse_repeated(self, records: Sequence[Mapping[str, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""How a list goes on, where the stock strategies would end it early or never."""
+"""Pagination strategies, where the stock ones would end a list early or never."""
 
 # No `from __future__ import annotations`: see `part.py`.
 
@@ -11,10 +11,10 @@ from airbyte_cdk.sources.declarative.extractors.record_selector import extracted
 from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination_strategy import PaginationStrategy
 
 from source_syfter import problems
-from source_syfter.components.pages import at, page_of, steps
+from source_syfter.components.pages import at, body_of, steps
 from source_syfter.components.part import Part
 
-# How many empty pages in a row may hand on a token: an instance that filters after paging may have some.
+# How many empty pages in a row may carry a token: an instance that filters after paging may have some.
 _EMPTY_PAGES = 1000
 
 
@@ -36,7 +36,7 @@ class _UntilEmpty(Part, PaginationStrategy):
         return self._next(response, count, kwargs["last_page_token_value"])
 
     def _next(self, response: requests.Response, count: int, token: Any) -> Optional[Any]:
-        """What leads to the next page after one of `count` records that `token` led to; None ends the list."""
+        """The token of the next page, after one of `count` records at `token`; None ends the list."""
         raise NotImplementedError
 
 
@@ -56,8 +56,7 @@ class OffsetIncrement(_UntilEmpty):
         return (token or 0) + count
 
     def _is_all(self, response: requests.Response, count: int) -> bool:
-        page = page_of(response)
-        total = at(page.body, ["total"]) if page else None
+        total = at(body_of(response), ["total"])
         query = urlsplit(response.request.url or "").query
         asked_for_changes = bool(self.since_parameter) and f"{self.since_parameter}=" in query
         return asked_for_changes and type(total) is int and total == count < int(self.page_size)
@@ -88,9 +87,8 @@ class NextToken(_UntilEmpty):
     _empty: int = field(init=False, repr=False, default=0)
 
     def _next(self, response: requests.Response, count: int, token: Any) -> Optional[Any]:
-        page = page_of(response)
-        self._empty = 0 if page and page.count else self._empty + 1
-        found = at(page.body, steps(self.token_path)) if page else None
+        self._empty = 0 if count else self._empty + 1
+        found = at(body_of(response), steps(self.token_path))
         if found is None or found == "" or found is False:
             return None
         if found == token or isinstance(found, (dict, list)) or self._empty > _EMPTY_PAGES:

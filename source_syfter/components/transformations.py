@@ -28,13 +28,8 @@ class UpdatedSince(Part, RecordFilter):
             return
         for record in records:
             value = record.get(self.cursor_field)
-            if is_usual(value):
-                if value >= start:
-                    yield record
-            else:
-                moment = parse(value)
-                if moment is None or moment >= bound:
-                    yield record
+            if value >= start if is_usual(value) else (parse(value) or bound) >= bound:
+                yield record
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""How changes are asked for."""
+"""The query parameter that asks for changes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def bundle(definitions: dict[str, Any], settings: Settings) -> None:
     """The stock cursor, and the parameter beside it."""
     conventions = settings["conventions"]
     if conventions["updated_since_parameter"]:
-        # Nothing is asked for before there is a state or a start date, as in the package.
+        # Not sent before there is a state or a start date, as in the package.
         sent = f"{{{{ {_AS_SENT[conventions['timestamp_format']]} if {_START}[:10] > '1970-01-01' else '' }}}}"
         definitions["requester"]["request_parameters"][conventions["updated_since_parameter"]] = sent
     start = "format_datetime(config['start_date'], '%Y-%m-%dT%H:%M:%S.%f+0000')"

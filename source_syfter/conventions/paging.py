@@ -1,4 +1,4 @@
-"""How a list is divided: the page size, what leads on, and where it ends."""
+"""Paging: the page size, what leads to the next page, and where a list ends."""
 
 from __future__ import annotations
 
@@ -100,14 +100,11 @@ def _look_at_largest(instance: Instance) -> bool:
     Returns whether another collection than before says that it goes on.
     """
     before = instance.main
-
-    def size(name: str) -> tuple[bool, int]:
-        answer = instance.first(name)
-        return bool(instance.tokens(answer.body)), len(instance.records(answer) or [])
-
     if not instance.limit_works:
-        instance.main = max(instance.paths, key=size)
-        instance.sample_from(instance.first(instance.main))
+        answers = {name: instance.first(name) for name in instance.paths}
+        sizes = {name: (bool(instance.tokens(each.body)), len(instance.records(each) or [])) for name, each in answers.items()}
+        instance.main = max(sizes, key=lambda name: sizes[name])
+        instance.sample_from(answers[instance.main])
     return instance.main != before and bool(instance.tokens(instance.body))
 
 

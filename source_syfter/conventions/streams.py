@@ -69,22 +69,19 @@ def _schema(collection: Settings) -> Component:
     return {"type": "InlineSchemaLoader", "schema": {**schema, "properties": properties}}
 
 
-def own_cursor(definitions: Component, collection: Settings) -> Component:
-    """The cursor of an additional collection."""
-    cursor: Component = {**deepcopy(definitions["cursor"]), "cursor_field": collection["cursor_field"]}
-    # `timestamp_format` is about the known fields; this one may be a number, too.
-    cursor["cursor_datetime_formats"].append("%ms")
-    return cursor
-
-
 def skeleton(definitions: Component, collection: Settings) -> Component:
     """An additional collection as a stream, as far as package and bundle agree."""
-    return {
+    # `timestamp_format` is about the known fields; this cursor may be a number, too.
+    formats = [*definitions["cursor"]["cursor_datetime_formats"], "%ms"]
+    cursor = {**deepcopy(definitions["cursor"]), "cursor_field": collection["cursor_field"], "cursor_datetime_formats": formats}
+    stream = {
         **deepcopy(definitions["base_stream"]),
         "$parameters": {"name": collection["name"], "collection": collection["path"]},
         "primary_key": [collection["primary_key"]],
+        "incremental_sync": cursor if collection["cursor_field"] else None,
         "schema_loader": _schema(collection),
     }
+    return {name: value for name, value in stream.items() if value is not None}
 
 
 def _stream(definitions: Component, collection: Settings, id_field: str) -> Component:
@@ -97,7 +94,6 @@ def _stream(definitions: Component, collection: Settings, id_field: str) -> Comp
         stream["transformations"] = [each for each in stream["transformations"] if each != "#/definitions/rename_id"]
     if collection["cursor_field"]:
         selector["record_filter"]["cursor_field"] = collection["cursor_field"]
-        stream["incremental_sync"] = own_cursor(definitions, collection)
     else:
         _drop_cursor(definitions, stream)
     return stream

@@ -74,7 +74,7 @@ class Client:
         self._session.auth = self._connection.authenticator
 
     def get(self, path: str, parameters: Mapping[str, Any]) -> Answer:
-        """The answer to GET `path`, below the host. Tries again once what may pass. Raises the error if nothing comes back."""
+        """The answer to GET `path`, below the host. Retries a transient failure once. Raises the error if nothing comes back."""
         for last in (False, True):
             try:
                 response = self._send(path, parameters)

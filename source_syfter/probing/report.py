@@ -13,9 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Column, Table
 from rich.text import Text
 
-_OK, _FAULT = ("ok", "green"), ("fault", "red")
+_OK, _FAULT = Text("ok", "green"), Text("fault", "red")
 _MARKS = {"matches": _OK, "readable": _OK, "fault": _FAULT, "failed": _FAULT}
-_MARKS |= {status: (status, "yellow") for status in ("differs", "denied", "missing")}
+_MARKS |= {status: Text(status, "yellow") for status in ("differs", "denied", "missing")}
 # By exit code.
 _VERDICTS = [
     "The connector reads this instance with this configuration.",
@@ -92,24 +92,15 @@ def show(report: Report) -> None:
     # Folded, never cut: what is shown may have to be typed.
     found, setting = Column("on this instance", overflow="fold"), Column("setting", no_wrap=True)
     table = Table("", "what", found, setting, title=report.address, title_justify="left", box=None)
-    for each in report.findings:
-        table.add_row(_mark(each.status), each.topic, Text(each.text), each.setting)
+    for finding in report.findings:
+        table.add_row(_MARKS.get(finding.status, finding.status), finding.topic, Text(finding.text), finding.setting)
     console.print(table)
     if report.collections:
         table = Table("", Column("collection", no_wrap=True), Column(overflow="fold"), box=None)
-        for name, collection in report.collections.items():
-            fields = f"fields beyond the schema: {', '.join(collection.unknown_fields)}" if collection.unknown_fields else ""
-            table.add_row(_mark(collection.status), name, Text("; ".join(filter(None, [collection.text, fields]))))
+        for name, each in report.collections.items():
+            fields = f"fields beyond the schema: {', '.join(each.unknown_fields)}" if each.unknown_fields else ""
+            table.add_row(_MARKS.get(each.status, each.status), name, Text("; ".join(filter(None, [each.text, fields]))))
         console.print("", table, sep="\n")
     console.print(f"\n{_VERDICTS[report.exit_code]} (requests: {report.requests})", soft_wrap=True)
     if report.suggested_config:
         console.print(Text(json.dumps(report.suggested_config, indent=2)), soft_wrap=True)
-
-
-def failure(message: str) -> None:
-    """Prints why there is no report."""
-    Console(stderr=True).print(Text(message), soft_wrap=True)
-
-
-def _mark(status: str) -> Text:
-    return Text(*_MARKS.get(status, (status, "")))
