@@ -12,10 +12,10 @@ from typing import Any, Optional
 import yaml
 
 from source_syfter.conventions import address, changes, credentials, fields, paging, records, streams
-from source_syfter.conventions.edits import Component, expanded, name_of, reference
+from source_syfter.conventions.edits import Component, expanded, reference
 from source_syfter.problems import SyfterError
 from source_syfter.settings import Settings, complete, from_file
-from source_syfter.spec import code_of, manifest
+from source_syfter.spec import code_of, manifest, name_of
 
 # The oldest framework that the bundle is made for: what an Airbyte without internet runs for manifests of this major. Only the
 # major counts for the server. Nothing newer may be used below (test_runs_on_the_framework_that_it_names).

@@ -16,7 +16,6 @@ from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import M
 from source_syfter import context
 from source_syfter.components.pages import place
 from source_syfter.conventions import address, changes, fields, paging, records, tailored
-from source_syfter.conventions.edits import name_of
 from source_syfter.conventions.streams import inline_schema
 from source_syfter.probing.client import BOUND, Answer, Client, Connection
 from source_syfter.probing.instance import Instance
@@ -24,7 +23,7 @@ from source_syfter.probing.report import Collection, Report, running_count, show
 from source_syfter.problems import SyfterError
 from source_syfter.secrecy import hide_secrets, presentable
 from source_syfter.settings import Settings, as_typed, complete, from_file
-from source_syfter.spec import manifest
+from source_syfter.spec import manifest, name_of
 
 
 def probe(config: Mapping[str, Any], on_request: Callable[[int, str], None] = lambda count, path: None) -> Report:

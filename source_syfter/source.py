@@ -30,11 +30,10 @@ from source_syfter import problems, timestamps
 from source_syfter.components.cursors import Backpressure, TunedStream
 from source_syfter.context import Context
 from source_syfter.conventions import tailored
-from source_syfter.conventions.edits import name_of
 from source_syfter.problems import SyfterError
 from source_syfter.secrecy import hide_secrets, presentable
 from source_syfter.settings import Settings, complete, unencrypted
-from source_syfter.spec import code_of, manifest
+from source_syfter.spec import code_of, manifest, name_of
 from source_syfter.timestamps import parse, to_iso
 
 # Errors of one collection: the connection as a whole may still be good.

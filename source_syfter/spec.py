@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -22,6 +23,11 @@ def code_of(response_filter: str) -> str:
     """The code of the errors that a named filter of the manifest makes; `response_filter`: its name, or a reference to it."""
     name = response_filter.rpartition("/")[2]
     return name.partition("__")[0].replace("_", "-")
+
+
+def name_of(stream: Mapping[str, Any]) -> str:
+    """The name of a stream of the manifest."""
+    return str(stream["$parameters"]["name"])
 
 
 def print_spec() -> None:

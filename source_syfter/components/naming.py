@@ -51,7 +51,7 @@ class FieldNames:
         return self._renames.get(name) or (snake_case(name) if self._snake else name)
 
     def applied(self, record: Mapping[str, Any]) -> Record:
-        """`record` under its new names. Where two fields get one name, the one that has it keeps it, and the other stays as sent."""
+        """`record` under its new names. Of two fields for one name, the one that has it keeps it; the other stays as sent."""
         renamed = {self._renames[name] for name in record if name in self._renames}
         result: Record = {}
         for name, value in record.items():

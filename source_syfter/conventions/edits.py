@@ -6,7 +6,6 @@ An edit fails where its field is not there: nothing is overridden in silence.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -34,11 +33,6 @@ def expanded(definitions: Component, node: Component, name: str) -> Component:
         node[name] = deepcopy(definitions[node[name].rpartition("/")[2]])
     part: Component = node[name]
     return part
-
-
-def name_of(stream: Mapping[str, Any]) -> str:
-    """The name of a stream of the manifest."""
-    return str(stream["$parameters"]["name"])
 
 
 def normalised_address(expression: str) -> str:

@@ -9,8 +9,9 @@ from importlib.resources import files
 from typing import Any
 
 from source_syfter import problems
-from source_syfter.conventions.edits import Component, expanded, name_of
+from source_syfter.conventions.edits import Component, expanded
 from source_syfter.settings import Settings
+from source_syfter.spec import name_of
 
 
 def add(manifest: Component, settings: Settings) -> None:

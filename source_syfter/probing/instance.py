@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional
 
 from source_syfter.components.pages import at, steps
-from source_syfter.conventions.edits import name_of
 from source_syfter.probing import bodies
 from source_syfter.probing.client import BOUND, Answer, Client
 from source_syfter.probing.report import Finding, Report, Status
 from source_syfter.secrecy import presentable
 from source_syfter.settings import Settings
+from source_syfter.spec import name_of
 
 # Records asked for where a few will do: enough to see a page move by one and by two.
 FEW = 3
