@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -27,7 +28,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def by_id(records: list[dict[str, Any]]) -> dict[Any, dict[str, Any]]:
-    return {record["id"]: canonical(record) for record in records}
+    """By key, where there is one."""
+    found = [canonical(record) for record in records]
+    return {record.get("id") or json.dumps(record, sort_keys=True): record for record in found}
 
 
 def assert_holds(outcome: Outcome, box: Sandbox, since: dict[str, Any] | None = None) -> None:
@@ -44,9 +47,13 @@ def assert_holds(outcome: Outcome, box: Sandbox, since: dict[str, Any] | None = 
 def test_conventions_of_each_kind(name: str) -> None:
     """The first read gives everything, the second what a day changed."""
     with running(companies=8, conventions=name) as box:
-        config = box.config(lookback_window_minutes=0)
+        # The streams of the manifest are cut, and so must be what differs there.
+        own = [each for each in box.variant.collections if each["name"] in STREAMS]
+        config = box.config(lookback_window_minutes=0, page_size=40, collections=own or None)
         first = read(config, *STREAMS)
         assert_holds(first, box)
+        if not box.variant.updated_at_field:
+            return
 
         box.apply_day()
         state = {stream: first.states[stream][-1] for stream in STREAMS}

@@ -81,7 +81,7 @@ def _list_route(state: State, collection: str, key: str = "id") -> Callable[[Req
         with dataset.lock:
             view = dataset.view(collection, window.since)
             records, more = _cut(variant, view, window)
-        if not records and window.offset and (end := _beyond(variant, collection)):
+        if not records and window.offset and (end := _beyond(variant, collection, window, view.total)):
             return end
         token = base64.urlsafe_b64encode(orjson.dumps(records[-1][key])).decode() if more else None
         following = _address(variant, request, entry.query, token) if variant.paging == "next_url" else token
@@ -129,8 +129,6 @@ def _cut(variant: Variant, view: View | FixedView, window: Window) -> tuple[list
             offset = total - view.before(window.after) if variant.newest_first else view.through(window.after)
     except TypeError:  # a token that holds another kind of key
         raise RefusedError(400, f"{variant.cursor_parameter} is not a cursor of this collection") from None
-    if variant.end_of_list == "short" and offset >= total:
-        offset = 0
     if (variant.clamps_offset or variant.end_of_list == "repeated") and offset >= total:
         offset = max(0, (total - 1) // window.limit * window.limit)
     if variant.newest_first:
@@ -141,8 +139,10 @@ def _cut(variant: Variant, view: View | FixedView, window: Window) -> tuple[list
     return records, variant.paging in ("cursor", "next_url") and 0 < offset + len(records) < total
 
 
-def _beyond(variant: Variant, collection: str) -> Response | None:
+def _beyond(variant: Variant, collection: str, window: Window, total: int) -> Response | None:
     """What an instance answers beyond the end that does not give an empty page there."""
+    if variant.end_of_list == "short" and total > window.limit and total % window.limit:
+        raise RefusedError(400, "The page before was the last.")
     if variant.end_of_list != "not_found":
         return None
     if variant.missing_as == "body":

@@ -43,7 +43,7 @@ class Variant:
     next_url_path: str = "next"
     last_record_field: str | None = None
     end_of_list: str = "empty"
-    """What comes beyond the end. "short": the whole list again, so that only a short page tells."""
+    """What comes beyond the end. "short": an error behind a page that is shorter than the first."""
     total_path: str = "total"
     """A dotted path, or a header's name."""
     method: str = "GET"
@@ -403,7 +403,7 @@ VARIANTS = {
         Variant("ends-204", "204 beyond the end", end_of_list="not_found", missing_as="204", paging="page"),
         Variant("ends-without-array", "no array beyond the end", end_of_list="not_found", missing_as="body"),
         Variant("ends-repeated", "the last page again beyond the end", end_of_list="repeated"),
-        Variant("ends-short", "the first page again beyond the end", end_of_list="short", paging="page"),
+        Variant("ends-short", "an error behind a short page", end_of_list="short", paging="page"),
         Variant("total-in-header", "the number of records in X-Total-Count", total_path="X-Total-Count", records_path=""),
         Variant("total-nested", "the number of records under `meta.count`", total_path="meta.count"),
         Variant("own-records", "records under the collection's own name", own_records_path=True, records_path=""),

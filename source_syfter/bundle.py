@@ -11,6 +11,7 @@ from typing import Any, Optional
 
 import yaml
 
+from source_syfter import problems
 from source_syfter.conventions import address, changes, credentials, fields, paging, records, streams
 from source_syfter.conventions.edits import Component, expanded, reference
 from source_syfter.problems import SyfterError
@@ -30,6 +31,10 @@ _HEADER = """\
 # What to do about a condition reads otherwise here: the conventions are fixed, and there is no budget of requests.
 _FIXED = 'In this manifest the API conventions are fixed: set it in the configuration and run "source-syfter bundle" again.'
 
+# What of a config is read, and the only value of the conventions that stock parts cannot say.
+_READ = ("conventions", "collections", "additional_collections", "additional_headers")
+_STOCK_ONLY = {"fields_path": None, "field_names": "as_sent", "end_of_list": "empty"}
+
 
 def bundle(config: Optional[Mapping[str, Any]] = None) -> Component:
     """The manifest of stock parts for the conventions and additional collections of `config`; nothing else of it is read.
@@ -37,23 +42,28 @@ def bundle(config: Optional[Mapping[str, Any]] = None) -> Component:
     Raises a config error that names the field.
     """
     package = manifest()
-    chosen = {name: (config or {}).get(name) for name in ("conventions", "additional_collections")}
+    chosen = {name: (config or {}).get(name) for name in _READ}
     # The user chooses the scheme when the manifest runs; this one only makes the config whole.
     chosen["credentials"] = {"auth_type": "bearer", "access_token": "none"}
     settings = complete(chosen, package["spec"]["connection_specification"])
+    for name, stock in _STOCK_ONLY.items():
+        if settings["conventions"][name] != stock:
+            raise problems.NOT_IN_BUNDLE(setting=f"conventions.{name}")
     definitions = package["definitions"]
     kept = ("type", "http_method", "authenticator", "error_handler", "request_headers")
     definitions["requester"] = {**{name: definitions["requester"][name] for name in kept}, "request_parameters": {}}
     definitions["error_handler"] = _error_handler(definitions["error_handler"])
     for room in (address, credentials, records, paging, changes):
         room.bundle(definitions, settings)
+    address.bundle_method(definitions, settings)
     _word_errors(definitions)
     base = definitions["base_stream"]
     del base["schema_loader"], base["transformations"]
-    made = [*_streams(package, settings), *_added_streams(package, settings)]
+    made = list(_streams(package, settings))
+    paths = [settings["conventions"]["records_path"], *(each["records_path"] for each in streams.collections(package, settings))]
     needed = _needed(made, definitions)
     return {
-        "version": VERSION if settings["conventions"]["records_path"] else VERSION_FOR_ARRAYS,
+        "version": VERSION_FOR_ARRAYS if "" in paths else VERSION,
         "type": "DeclarativeSource",
         "check": package["check"],
         "definitions": {name: definition for name, definition in definitions.items() if name in needed},
@@ -108,29 +118,55 @@ def _word_errors(definitions: Component) -> None:
     for name in ("collection_missing", "request_refused", "unknown_envelope"):
         definitions[name]["$parameters"]["remedy"] += f" {_FIXED}"
     for name, definition in definitions.items():
-        if definition["type"] == "HttpResponseFilter":
+        if definition.get("type") == "HttpResponseFilter":
             definition["error_message"] += f" [{code_of(name)}]"
 
 
 def _streams(package: Component, settings: Settings) -> Iterator[Component]:
-    """The streams of the package, each with its schema in it."""
+    """The streams of the package, each with its schema in it, and those that the user adds."""
+    definitions = package["definitions"]
+    own = {each["name"]: each for each in streams.collections(package, settings)}
     for stream in package["streams"]:
-        loader = streams.inline_schema(name_of(stream))
-        made = fields.transformations(package["definitions"], settings, loader["schema"]["properties"])
-        yield {**stream, "schema_loader": loader, **({"transformations": made} if made else {})}
+        yield _stream(definitions, stream, settings, own.pop(name_of(stream), None))
+    for collection in own.values():
+        names = streams.names_of(collection, settings)
+        key, cursor_field = streams.emitted(collection, names)
+        stream = streams.new_stream(definitions, collection, key, cursor_field)
+        known = definitions["epoch_to_iso"]["fields"]
+        yield _finished(
+            definitions, stream, settings, collection, fields.transformations(definitions, settings, known, names.renames)
+        )
 
 
-def _added_streams(package: Component, settings: Settings) -> Iterator[Component]:
-    definitions, id_field = package["definitions"], settings["conventions"]["id_field"]
-    for collection in streams.added(package, settings):
-        stream = streams.skeleton(definitions, collection)
-        renamed = collection["primary_key"] != streams.key_as_sent(collection, id_field)
-        made = fields.transformations(definitions, settings, definitions["epoch_to_iso"]["fields"], renamed)
-        stream |= {"transformations": made} if made else {}
-        if not collection["cursor_field"]:
-            requester = expanded(definitions, stream["retriever"], "requester")
-            requester["request_parameters"].pop(settings["conventions"]["updated_since_parameter"], None)
-        yield stream
+def _stream(definitions: Component, stream: Component, settings: Settings, own: Optional[Settings]) -> Component:
+    loader = streams.inline_schema(name_of(stream))
+    blank: Settings = {"primary_key": None, "cursor_field": None, "fields": [], "records_path": None, "path": None}
+    made = fields.transformations(definitions, settings, loader["schema"]["properties"], fields.renames(settings, own or blank))
+    undated = not settings["conventions"]["updated_at_field"] and not (own and own["cursor_field"])
+    if not own and not undated:
+        return {**stream, "schema_loader": loader, **({"transformations": made} if made else {})}
+    found = {**streams.complete_stream(definitions, stream), "schema_loader": loader}
+    if undated:
+        del found["incremental_sync"]
+    if own and own["path"]:
+        found["$parameters"] = {**stream["$parameters"], "collection": own["path"]}
+    if own and own["primary_key"] == "none":
+        del found["primary_key"]
+    return _finished(definitions, found, settings, own or blank, made)
+
+
+def _finished(
+    definitions: Component, stream: Component, settings: Settings, own: Settings, transformations: list[Component]
+) -> Component:
+    """A stream of its own: where its records lie, what is done to them, and nothing to ask changes by if it has no cursor."""
+    if transformations:
+        stream["transformations"] = transformations
+    if own["records_path"] is not None:
+        records.bundle_own(definitions, stream, own["records_path"])
+    if "incremental_sync" not in stream:
+        requester = expanded(definitions, stream["retriever"], "requester")
+        address.parameters_of(requester).pop(settings["conventions"]["updated_since_parameter"], None)
+    return stream
 
 
 def _needed(made: list[Component], definitions: Component) -> set[str]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Optional
@@ -45,11 +45,16 @@ class Context:
     retry_policy: RetryPolicy = field(default_factory=lambda: READ)
     # The server's clock when a stream was first asked for, by stream: see `SourceSyfter.read`.
     server_clock: dict[str, Optional[datetime]] = field(default_factory=dict)
+    # How many pages with records were read, by stream.
+    pages: dict[str, int] = field(default_factory=dict)
     # A stream has used up its retries on a server that does not answer.
     silent: bool = False
     # The OAuth access token, and the moment (monotonic seconds) from which it is renewed.
     access_token: Optional[str] = None
     renew_at: float = 0.0
+    # The refresh token that replaced the user's, and what saves it: a provider takes each of them only once.
+    refresh_token: Optional[str] = None
+    save_refresh_token: Callable[[str], None] = lambda token: None
     # Why there is no token.
     token_error: Optional[Exception] = None
     token_lock: threading.Lock = field(default_factory=threading.Lock)

@@ -83,6 +83,14 @@ UNSENDABLE = Problem("invalid-config", CONFIG,
 NAME_TAKEN = Problem("invalid-config", CONFIG,
     'Additional collections: there already is a stream "{name}"',
     "Choose another name.")
+NAME_TWICE = Problem("invalid-config", CONFIG, 'Collections: the name "{name}" stands twice', "Choose another name.")
+INCOMPLETE_COLLECTION = Problem("invalid-config", CONFIG,
+    'Collections: "{name}" is no stream of the connector, so it needs path and primary_key',
+    "Enter them, or correct the name.")
+PARAMETER_TWICE = Problem("invalid-config", CONFIG, 'Two parameters are called "{name}"', "Give each a name of its own.")
+NOT_IN_BUNDLE = Problem("not-in-bundle", CONFIG,
+    "{setting} cannot be said in stock parts",
+    "Run the image or the package in place of the bundle, or leave the setting out.")
 UNREADABLE_STATE = Problem("unreadable-state", CONFIG,
     "{stream}: the saved state cannot be read: {cursor_field} is not a moment",
     "Clear the data of this stream in the connection, so that it is read from the start.")
@@ -147,6 +155,16 @@ NOT_JSON = Problem("not-json", CONFIG,
 UNKNOWN_ENVELOPE = Problem("unknown-envelope", CONFIG,
     "{stream}: no array of records {where} in the answer{shape}",
     'Set conventions.records_path to the path of the records ("." if the body itself is the array).')
+NO_KEY = Problem("no-key", CONFIG,
+    '{stream}: no record of the page has the key "{field}"',
+    "Set conventions.id_field to the records' own name for it, or primary_key of this stream under collections (none, if there "
+    "is none).")
+NO_LAST_FIELD = Problem("no-token", CONFIG,
+    '{stream}: the last record of the page has no "{field}"',
+    "Set conventions.last_record_field to the field that leads to the next page.")
+NEXT_ELSEWHERE = Problem("redirected", CONFIG,
+    "{stream}: the address of the next page leads to another origin, {address}",
+    'Credentials are not sent there. Set "Host" to the origin that the instance itself names.')
 REPEATED_PAGE = Problem("repeated-page", CONFIG,
     "{stream}: the instance gives the same page of {count} records again and again, so it ignores the paging parameter or "
     "repeats its last page",

@@ -12,7 +12,7 @@ from urllib.parse import quote, quote_plus
 
 from airbyte_cdk.utils.airbyte_secrets_utils import filter_secrets, update_secrets
 
-_SECRETS = ("api_key", "access_token", "password", "client_secret")
+_SECRETS = ("api_key", "access_token", "password", "client_secret", "refresh_token")
 # What stands around the texts of an error message, which the CDK masks as a whole.
 _FRAME = (
     '{"type":"TRACE","trace":{"type":"ERROR","emitted_at":0.0,"error":{"message":"","internal_message":"","stack_trace":"",'
@@ -35,6 +35,10 @@ def forms(config: Mapping[str, Any]) -> list[str]:
     credentials = config.get("credentials")
     credentials = credentials if isinstance(credentials, Mapping) else {}
     plain = {str(credentials[name]) for name in _SECRETS if credentials.get(name)}
+    headers = config.get("additional_headers")
+    for header in headers if isinstance(headers, list) else []:
+        if isinstance(header, Mapping) and header.get("value"):
+            plain.add(str(header["value"]))
     # HTTP Basic and some token endpoints send the pair.
     for user, secret in (("username", "password"), ("client_id", "client_secret")):
         if credentials.get(secret):

@@ -26,6 +26,7 @@ Schema = Mapping[str, Any]
 # Fields in which an empty text says something, and the word for it in a form, which drops empty texts.
 EMPTY_WORDS = {"conventions.path_prefix": "/", "conventions.records_path": ".", "conventions.api_key_prefix": "none"}
 EMPTY_WORDS |= {"conventions.limit_parameter": "none", "conventions.updated_since_parameter": "none"}
+EMPTY_WORDS |= {"conventions.updated_at_field": "none", "conventions.total_path": "none", "collections[].records_path": "."}
 
 # The types of the spec's fields, in words.
 _TYPES = {"string": "a text", "integer": "a whole number", "boolean": "true or false", "array": "a list", "object": "an object"}
@@ -80,8 +81,14 @@ def complete(config: Mapping[str, Any], spec: Schema) -> Settings:
     prefix = conventions["api_key_prefix"]
     # A form trims its values, and no scheme writes a word and a key without a blank.
     conventions["api_key_prefix"] = f"{prefix} " if prefix[-1:].isalnum() else prefix
-    for collection in settings["additional_collections"]:
-        collection["path"] = _path(collection["path"])
+    conventions["updated_since_format"] = conventions["updated_since_format"] or conventions["timestamp_format"]
+    blank = _with_defaults({}, spec["properties"]["collections"]["items"])
+    added = [{**blank, **each} for each in settings["additional_collections"]]
+    for collection in [*settings["collections"], *added]:
+        # What follows a path may be a slash that a server insists on.
+        path = collection["path"] or ""
+        collection["path"] = _path(path) + ("/" if path.endswith("/") else "") if path else None
+    settings["additional_collections"] = added
     return settings
 
 
@@ -228,7 +235,7 @@ def _credentials(credentials: Mapping[str, Any], spec: Schema, insecure: bool) -
             cleaned[name] = secret = cleaned[name].strip()
             if not (secret and secret.isascii() and secret.isprintable()):
                 raise (problems.UNSENDABLE if secret else problems.EMPTY)(field=f"{title} (credentials.{name})")
-    for name in ("username", "password", "client_id", "client_secret"):
+    for name in ("username", "password", "client_id", "client_secret", "refresh_token"):
         if name in cleaned and not cleaned[name].strip():
             raise problems.EMPTY(field=f"Authentication (credentials.{name})")
     if ":" in cleaned.get("username", ""):

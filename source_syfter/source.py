@@ -8,11 +8,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Optional, cast
 
+import orjson
+from airbyte_cdk.config_observation import create_connector_config_control_message
 from airbyte_cdk.models import (
     AirbyteCatalog,
     AirbyteConnectionStatus,
     AirbyteErrorTraceMessage,
     AirbyteMessage,
+    AirbyteMessageSerializer,
     AirbyteStateBlob,
     AirbyteStateMessage,
     ConfiguredAirbyteCatalog,
@@ -59,6 +62,7 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         self._error: Optional[SyfterError] = None
         self.raw_config = config or {}
         self._context = context or Context()
+        self._context.save_refresh_token = self._tell_refresh_token
         self._backpressure = Backpressure()
         self._settings: Settings = {}
         try:
@@ -158,6 +162,13 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         if codes == {_NOT_PERMITTED}:
             return _failed(problems.NOTHING_PERMITTED(**facts))
         return _failed(*refused)
+
+    def _tell_refresh_token(self, token: str) -> None:
+        """Writes a CONTROL message, which has the platform save the user's config with the new token."""
+        self.raw_config = {**self.raw_config, "credentials": {**self.raw_config["credentials"], "refresh_token": token}}
+        message = create_connector_config_control_message(dict(self.raw_config))
+        # At once, as the CDK does: no message of the read may come for minutes.
+        print(orjson.dumps(AirbyteMessageSerializer.dump(message)).decode(), flush=True)
 
     def _warn_of_http(self, logger: logging.Logger) -> None:
         address = unencrypted(self._settings)

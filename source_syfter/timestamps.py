@@ -56,10 +56,18 @@ def to_iso(moment: datetime) -> str:
     return f"{utc.year:04d}-{utc:%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
 
 
-def epoch_ms_to_iso(value: Any) -> Any:
-    """Epoch milliseconds (a number, or digits as text) as ISO 8601; anything else unchanged."""
+def written(moment: datetime, form: str) -> str:
+    """`moment` in one of the forms of the updated-since parameter, cut, not rounded."""
+    if form.startswith("epoch"):
+        return str(int(moment.timestamp() * (1000 if form == "epoch_ms" else 1)))
+    iso = to_iso(moment)
+    return {"iso8601": iso, "iso8601_seconds": f"{iso[:19]}Z", "date": iso[:10]}[form]
+
+
+def epoch_to_iso(value: Any, unit: int = 1) -> Any:
+    """An epoch of `unit` milliseconds (a number, or digits as text) as ISO 8601; anything else unchanged."""
     number = int(value) if isinstance(value, str) and re.fullmatch(r"-?\d{1,17}", value, re.ASCII) else value
-    moment = parse(number) if type(number) in (int, float) else None
+    moment = parse(number * unit) if type(number) in (int, float) else None
     return to_iso(moment) if moment else value
 
 

@@ -32,6 +32,7 @@ class Asked:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     form: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,11 +118,12 @@ class Instance:
     def _note(self, request: requests.PreparedRequest) -> Asked:
         parts = urlsplit(request.url or "")
         stream = parts.path.rpartition("/")[2].replace("-", "_")
+        body = request.body.decode() if isinstance(request.body, bytes) else request.body or ""
         form = dict(parse_qsl(request.body)) if isinstance(request.body, str) else {}
         with self._lock:
             self._count[stream] += 1
             query = dict(parse_qsl(parts.query, keep_blank_values=True))
-            asked = Asked(stream, self._count[stream], request.url or "", query, dict(request.headers), form)
+            asked = Asked(stream, self._count[stream], request.url or "", query, dict(request.headers), form, body)
             self.asked.append(asked)
         return asked
 

@@ -352,7 +352,10 @@ def test_tailoring_changes_neither_argument() -> None:
 
 
 def test_without_overrides_the_manifest_stays_as_it_is_but_for_the_budget_and_the_codes() -> None:
+    """And for the parameter that asks for changes, which is put where the method wants it."""
     package, result = manifest(), tailored(manifest(), whole())
     del package["api_budget"], result["definitions"]["error_handler"]["codes"]
+    requester = package["definitions"]["requester"]
+    requester["request_parameters"] = package["definitions"]["updated_since_parameters"]
 
     assert result == package

@@ -163,14 +163,14 @@ def test_what_the_spec_shows_passes_a_server_that_checks_formats() -> None:
 def test_secrets_are_marked_and_nothing_else() -> None:
     marked = {path[-1] for path, field in fields_of(SPEC) if field.get("airbyte_secret")}
 
-    assert marked == {"api_key", "access_token", "password", "client_secret"}
+    assert marked == {"api_key", "access_token", "password", "client_secret", "refresh_token", "value"}
 
 
 def test_schemes_are_told_apart_by_one_constant_and_the_key_comes_first() -> None:
     branches = SPEC["properties"]["credentials"]["oneOf"]
 
     assert [branch["properties"]["auth_type"]["const"] for branch in branches] == [
-        *("api_key", "bearer", "basic", "oauth2_client_credentials")
+        *("api_key", "bearer", "basic", "oauth2_client_credentials", "oauth2_refresh_token")
     ]
     for branch in branches:
         assert "auth_type" in branch["required"]
@@ -194,6 +194,13 @@ DEFAULTS = {
     "conventions.cursor_parameter": "cursor",
     "conventions.first_page": 1,
     "conventions.cursor_path": "next_cursor",
+    "conventions.next_url_path": "next",
+    "conventions.end_of_list": "empty",
+    "conventions.total_path": "total",
+    "conventions.method": "GET",
+    "conventions.created_at_field": "created_at",
+    "conventions.updated_at_field": "updated_at",
+    "conventions.field_names": "as_sent",
     "conventions.updated_since_parameter": "updated_since",
     "conventions.id_field": "id",
     "conventions.timestamp_format": "iso8601",

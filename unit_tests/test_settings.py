@@ -35,8 +35,8 @@ def put(given: Json, path: tuple[Any, ...], value: Any) -> Json:
 def fields(schema: Mapping[str, Any], path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Mapping[str, Any]]]:
     """Each field of the spec that is no object, with its path in a config; those of all schemes but `auth_type`."""
     for name, field in schema["properties"].items():
-        if name == "additional_collections":
-            yield from fields(field["items"], (name, 0))
+        if field.get("type") == "array":
+            yield from fields(field["items"], (*path, name, 0))
         elif "oneOf" in field:
             for branch in field["oneOf"]:
                 yield from fields(branch, (name,))
@@ -60,13 +60,18 @@ def base(path: tuple[Any, ...]) -> Json:
         "access_token": {"auth_type": "bearer", "access_token": "t"},
         "username": {"auth_type": "basic", "username": "u", "password": "p"},
         **{name: oauth() for name in ("token_url", "client_id", "client_secret", "scopes")},
+        "refresh_token": oauth(auth_type="oauth2_refresh_token", refresh_token="rt-unit-4711"),
     }
     schemes["password"] = schemes["username"]
     if path[0] == "credentials" and path[1] in schemes:
         return config(credentials=schemes[path[1]])
     if path[0] == "requests_per_minute":
         return config(conventions={"paging": "none"})  # one request, or one a minute would take one
-    return config(additional_collections=[LINKS]) if path[0] == "additional_collections" else config()
+    if path[0] in ("collections", "additional_collections"):
+        return config(**{path[0]: [{**LINKS, **({"fields": [{"name": "sent"}]} if "fields" in path else {})}]})
+    if path[0] == "additional_headers":
+        return config(additional_headers=[{"name": "X-Account", "value": "4711"}])
+    return config(conventions={"paging": "last_record"}) if path[-1] == "last_record_field" else config()
 
 
 def oblige(instance: Instance, given: Json) -> None:
@@ -74,7 +79,7 @@ def oblige(instance: Instance, given: Json) -> None:
     conventions = given.get("conventions") or {}
     found = conventions.get("records_path")
     key = conventions.get("id_field") or "id"
-    rows = [{key: row["id"], **{name: row[name] for name in ("updated_at", "name")}} for row in some(3)]
+    rows = [{key: row["id"], "updated_at": row["updated_at"], "name": row["name"], "sent": 1} for row in some(3)]
 
     def answer(asked: Asked) -> Answer:
         body: Any = rows if asked.number == 1 else []
@@ -107,8 +112,8 @@ def test_every_value_that_the_spec_names_builds_and_reads(instance: Instance, pa
 
 
 def optional(path: tuple[Any, ...]) -> bool:
-    required = {"api_key", "access_token", "username", "password", "token_url", "client_id", "client_secret"}
-    return path[-1] not in (required if path[0] == "credentials" else {"name", "path", "primary_key"})
+    required = {"refresh_token", "api_key", "access_token", "username", "password", "token_url", "client_id", "client_secret"}
+    return path[-1] not in (required if path[0] == "credentials" else {"name", "path", "primary_key", "value"})
 
 
 OPTIONAL = [path for path, _ in fields(SPEC) if optional(path)]
@@ -128,7 +133,7 @@ def test_empty_groups_build_and_read(instance: Instance, empty: Any) -> None:
 def test_a_form_with_every_optional_field_null_reads_as_by_default() -> None:
     nulls: Json = config()
     for path in OPTIONAL:
-        if path[0] not in ("credentials", "additional_collections"):
+        if path[0] not in ("credentials", "collections", "additional_collections", "additional_headers"):
             nulls = put(nulls, path, None)
 
     assert complete({**nulls, "host": HOST}, SPEC) == normalised()
@@ -286,7 +291,7 @@ def test_what_another_scheme_left_behind_does_not_matter(left: dict[str, Any]) -
         ({"credentials": {"auth_type": "basic", "username": "a:b", "password": "p"}}, ["username", "colon"]),
         ({"credentials": oauth(token_url="login.test/token")}, ["Token URL"]),
         ({"credentials": oauth(token_url="https://u:p@login.test/token")}, ["Token URL"]),
-        ({"conventions": {"paging": "scroll"}}, ["Paging", "offset, page, cursor, none"]),
+        ({"conventions": {"paging": "scroll"}}, ["Paging", "offset, page, cursor, next_url, last_record, none"]),
         ({"conventions": {"timestamp_format": "rfc822"}}, ["Timestamp format"]),
         ({"conventions": {"first_page": -1}}, ["First page"]),
         ({"conventions": {"api_key_header": "X Key"}}, ["API key header"]),

@@ -69,8 +69,8 @@ class SameOriginAuthenticator(Part, DeclarativeAuthenticator):
 
 
 @dataclass
-class OAuthClientCredentials(Part, DeclarativeAuthenticator):
-    """OAuth 2.0 client credentials: client id and secret in the body of the token request (RFC 6749, 4.4 and 2.3.1).
+class OAuthAuthenticator(Part, DeclarativeAuthenticator):
+    """OAuth 2.0 with client credentials or a refresh token: client id and secret in the body (RFC 6749, 4.4, 6 and 2.3.1).
 
     One token serves all streams of a read. It is renewed shortly before it expires, and when the CDK asks for it after
     a 401. A missing `expires_in` counts as an hour. Raises a config error where the user can change it (client, URL, scopes),
@@ -111,15 +111,28 @@ class OAuthClientCredentials(Part, DeclarativeAuthenticator):
             raise problems.NO_TOKEN()
         if maskable(token):
             add_to_secrets(token)
+        self._keep(answer.get("refresh_token"))
         lifetime = _lifetime(answer.get("expires_in"))
         # A tenth of its life, half a minute at most, covers the way of a request that is under way.
         self._context.renew_at = time.monotonic() + lifetime - min(30.0, lifetime / 10)
         self._context.access_token = token
 
+    def _keep(self, refresh_token: Any) -> None:
+        """Hands a refresh token that replaces the one used to the user's config, before anything else is done with it."""
+        used = self._context.refresh_token or self.config["credentials"].get("refresh_token")
+        if not used or not isinstance(refresh_token, str) or refresh_token in ("", used):
+            return
+        if maskable(refresh_token):
+            add_to_secrets(refresh_token)
+        self._context.save_refresh_token(refresh_token)
+        self._context.refresh_token = refresh_token
+
     def _ask(self) -> dict[str, Any]:
         credentials = self.config["credentials"]
         client = {name: credentials[name] for name in ("client_id", "client_secret")}
         form = {"grant_type": "client_credentials", **client, "scope": credentials["scopes"]}
+        if credentials["auth_type"] == "oauth2_refresh_token":
+            form |= {"grant_type": "refresh_token", "refresh_token": self._context.refresh_token or credentials["refresh_token"]}
         attempts = self._context.retry_policy.token_attempts
         for attempt in range(1, attempts + 1):
             try:

@@ -20,6 +20,7 @@ from urllib3 import exceptions as urllib3_errors
 
 from source_syfter import problems, timestamps
 from source_syfter.components.part import Part
+from source_syfter.context import context_of
 from source_syfter.problems import Problem, SyfterError
 
 # What the handler leaves on a response or exception for the back-off, and on a request: one thread handles it from end to end.
@@ -62,7 +63,7 @@ class ErrorHandler(DefaultErrorHandler):
     def interpret_response(self, response_or_exception: Optional[Union[requests.Response, Exception]]) -> ErrorResolution:
         if not isinstance(response_or_exception, requests.Response):
             action, error = ResponseAction.RETRY, explain(self._stream, response_or_exception)
-        elif response_or_exception.ok:
+        elif response_or_exception.ok or self._ends_list(response_or_exception):
             return ErrorResolution(ResponseAction.SUCCESS)
         else:
             action, error = self.refusal(response_or_exception)
@@ -70,6 +71,12 @@ class ErrorHandler(DefaultErrorHandler):
             raise error
         setattr(response_or_exception, _ERROR, error)
         return ErrorResolution(action, error.failure_type, error.text)
+
+    def _ends_list(self, response: requests.Response) -> bool:
+        """Whether a 404 is the end of a list of which pages were read: the extractor takes it for an empty page."""
+        if response.status_code != 404 or not context_of(self.config).pages.get(self._stream):
+            return False
+        return bool(self.config["conventions"]["end_of_list"] == "not_found")
 
     def refusal(self, response: requests.Response) -> tuple[ResponseAction, SyfterError]:
         """What `response`, which is not ok, leads to, and the error that it is if nothing is tried any more."""

@@ -40,23 +40,23 @@ class FieldNames:
     """Renames the fields of records: first `renames`, by the name as sent, then all others into snake_case if `snake`."""
 
     def __init__(self, renames: Mapping[str, str], snake: bool) -> None:
-        self._renames = dict(renames)
+        self.renames = dict(renames)
         self._snake = snake
 
     def __bool__(self) -> bool:
-        return self._snake or bool(self._renames)
+        return self._snake or bool(self.renames)
 
     def of(self, name: str) -> str:
         """The name that a field gets, clashes aside."""
-        return self._renames.get(name) or (snake_case(name) if self._snake else name)
+        return self.renames.get(name) or (snake_case(name) if self._snake else name)
 
     def applied(self, record: Mapping[str, Any]) -> Record:
         """`record` under its new names. Of two fields for one name, the one that has it keeps it; the other stays as sent."""
-        renamed = {self._renames[name] for name in record if name in self._renames}
+        renamed = {self.renames[name] for name in record if name in self.renames}
         result: Record = {}
         for name, value in record.items():
             new = self.of(name)
-            if new != name and name not in self._renames and (new in record or new in renamed or new in result):
+            if new != name and name not in self.renames and (new in record or new in renamed or new in result):
                 new = name
             elif new == name and name in renamed:
                 # What was renamed takes the place of a field that had its name.

@@ -28,8 +28,14 @@ class Part:
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         self._stream = str(parameters.get("name", "records"))
         self._context = context_of(self.config)
-        for name in (field.name for field in fields(self)):
-            value = getattr(self, name)
+
+        def evaluated(value: Any) -> Any:
+            if isinstance(value, dict) and value is not self.config:
+                return {key: evaluated(item) for key, item in value.items()}
             if isinstance(value, str) and "{{" in value:
                 # Texts only: the engine would turn a name such as "1e5" into a number.
-                setattr(self, name, str(_JINJA.eval(value, self.config, valid_types=(str,), parameters=parameters) or ""))
+                return str(_JINJA.eval(value, self.config, valid_types=(str,), parameters=parameters) or "")
+            return value
+
+        for name in (field.name for field in fields(self)):
+            setattr(self, name, evaluated(getattr(self, name)))

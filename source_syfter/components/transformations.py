@@ -10,7 +10,7 @@ from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilte
 from airbyte_cdk.sources.declarative.transformations import RecordTransformation
 
 from source_syfter.components.part import Part
-from source_syfter.timestamps import EPOCH, epoch_ms_to_iso, is_usual, parse, to_iso
+from source_syfter.timestamps import EPOCH, epoch_to_iso, is_usual, parse, to_iso
 
 
 @dataclass
@@ -33,23 +33,14 @@ class UpdatedSince(Part, RecordFilter):
 
 
 @dataclass
-class RenameId(Part, RecordTransformation):
-    """Moves the record's own key, `id_field`, to `id`."""
-
-    id_field: str
-
-    def transform(self, record: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-        if self.id_field in record:
-            record["id"] = record.pop(self.id_field)
-
-
-@dataclass
 class EpochToIso(Part, RecordTransformation):
-    """Turns the epoch milliseconds of `fields` into ISO 8601 with milliseconds. What is not a number of that kind stays."""
+    """Turns epoch numbers in `fields` into ISO 8601 with milliseconds; other values stay. `form`: epoch_ms or epoch_s."""
 
     fields: list[str]
+    form: str
 
     def transform(self, record: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        unit = 1000 if self.form == "epoch_s" else 1
         for name in self.fields:
             if name in record:
-                record[name] = epoch_ms_to_iso(record[name])
+                record[name] = epoch_to_iso(record[name], unit)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
-from source_syfter.conventions import changes, credentials, fields, paging, streams
+from source_syfter.conventions import address, changes, credentials, fields, paging, streams
 from source_syfter.conventions.edits import Component
 from source_syfter.settings import Settings
 from source_syfter.spec import code_of
@@ -22,17 +22,17 @@ from source_syfter.spec import code_of
 def tailored(manifest: Mapping[str, Any], settings: Settings, in_full: Iterable[str] = ()) -> Component:
     """A copy of `manifest` for `settings`. The CDK sees the result, so what is not overridden costs nothing per record.
 
-    `in_full`: the streams that a connection reads whole, whose state says nothing. Raises a config error for an additional
-    collection whose name is taken.
+    `in_full`: the streams that a connection reads whole, whose state says nothing. Raises a config error for collections
+    or parameters that clash.
     """
     result: Component = deepcopy(dict(manifest))
     definitions = result["definitions"]
-    for room in (credentials, paging, changes, fields):
+    for room in (credentials, paging, changes, fields, address):
         room.tailor(definitions, settings)
     handler = definitions["error_handler"]
     handler["codes"] = [code_of(reference) for reference in handler["response_filters"]]
     if settings["requests_per_minute"] is None:
         del result["api_budget"]
-    streams.add(result, settings)
+    streams.tailor(result, settings)
     streams.read_in_full(result, set(in_full))
     return result

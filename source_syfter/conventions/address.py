@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Optional
+from typing import Optional
 
 from source_syfter import problems
 from source_syfter.conventions import credentials
-from source_syfter.conventions.edits import normalised_address
+from source_syfter.conventions.edits import Component, normalised_address, replace
 from source_syfter.probing import bodies
 from source_syfter.probing.client import Answer
 from source_syfter.probing.instance import Instance
@@ -22,13 +22,41 @@ _PREFIXES = ["api", "api/v1", "v1", "", "api/v2", "v2", "rest", "api/rest", "res
 _DESCRIPTIONS = ["openapi.json", "api/openapi.json", "swagger.json", "api-json", "v3/api-docs"]
 
 
-def bundle(definitions: dict[str, Any], settings: Settings) -> None:
+def tailor(definitions: Component, settings: Settings) -> None:
+    """Puts the parameters of a list call into the body of a POST."""
+    if settings["conventions"]["method"] == "GET":
+        return
+    replace(definitions, "requester", "http_method", value="POST")
+    parameters = definitions["requester"].pop("request_parameters")
+    definitions["requester"]["request_body"] = {"type": "RequestBodyJsonObject", "value": parameters}
+    options = [definitions["page_size_option"]]
+    options += [part["page_token_option"] for part in definitions.values() if "page_token_option" in part]
+    for option in options:
+        if "inject_into" in option:
+            option["inject_into"] = "body_json"
+
+
+def parameters_of(requester: Component) -> Component:
+    """The parameters of a list call, wherever they travel."""
+    body = requester.get("request_body", {}).get("value") or requester.get("request_body_json")
+    found: Component = requester["request_parameters"] if body is None else body
+    return found
+
+
+def bundle(definitions: Component, settings: Settings) -> None:
     """The address of a collection."""
     prefix = settings["conventions"]["path_prefix"]
     definitions["requester"] |= {
         "url_base": normalised_address(f"config.get('host') or '{settings['host']}'"),
         "path": f"{'/' if prefix else ''}{prefix}/{{{{ parameters['collection'] }}}}",
     }
+
+
+def bundle_method(definitions: Component, settings: Settings) -> None:
+    """Puts the parameters of a list call into the body of a POST, in stock parts."""
+    if settings["conventions"]["method"] == "POST":
+        tailor(definitions, settings)
+        definitions["requester"]["request_body_json"] = definitions["requester"].pop("request_body")["value"]
 
 
 def probe(instance: Instance) -> None:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any, Optional
 
-from source_syfter.conventions.edits import replace
 from source_syfter.probing.instance import Instance
 from source_syfter.settings import Settings
-from source_syfter.timestamps import parse, to_iso
+from source_syfter.timestamps import parse, written
 
 # What the probe tries, likeliest first.
 _PARAMETERS = ["updated_since", "modified_since", "modified_after", "updated_after", "since", "changed_since", "updatedSince"]
 _PARAMETERS += ["modifiedSince", "updated_from", "updated_at_gte", "updated_at[gte]", "updated_at__gte", "last_modified_since"]
-_FUTURE = {"iso8601": "2100-01-01T00:00:00.000Z", "epoch_ms": "4102444800000"}
-_PAST = {"iso8601": "2000-01-01T00:00:00.000Z", "epoch_ms": "946684800000"}
+_FUTURE, _PAST = datetime(2100, 1, 1, tzinfo=timezone.utc), datetime(2000, 1, 1, tzinfo=timezone.utc)
 _SECOND = timedelta(seconds=1)
 
 # Instants in the bundle: with an offset, because stock cursors do not turn local time into UTC.
@@ -23,14 +21,17 @@ _WITH_OFFSET = "%Y-%m-%dT%H:%M:%S.%f%z"
 _START = "stream_interval['start_time']"
 _AS_SENT = {
     "iso8601": f"format_datetime({_START}, '%Y-%m-%dT%H:%M:%S.%f')[:-3] ~ 'Z'",
+    "iso8601_seconds": f"format_datetime({_START}, '%Y-%m-%dT%H:%M:%SZ')",
+    "date": f"format_datetime({_START}, '%Y-%m-%d')",
+    "epoch_s": f"timestamp({_START}) | int",
     "epoch_ms": f"(timestamp({_START}) * 1000) | round | int",
 }
 
 
 def tailor(definitions: dict[str, Any], settings: Settings) -> None:
-    """Asks for everything where no parameter asks for changes."""
-    if not settings["conventions"]["updated_since_parameter"]:
-        replace(definitions, "requester", "request_parameters", value={})
+    """Asks for changes where a parameter does that."""
+    if settings["conventions"]["updated_since_parameter"]:
+        definitions["requester"]["request_parameters"] |= definitions["updated_since_parameters"]
 
 
 def bundle(definitions: dict[str, Any], settings: Settings) -> None:
@@ -38,7 +39,9 @@ def bundle(definitions: dict[str, Any], settings: Settings) -> None:
     conventions = settings["conventions"]
     if conventions["updated_since_parameter"]:
         # Not sent before there is a state or a start date, as in the package.
-        sent = f"{{{{ {_AS_SENT[conventions['timestamp_format']]} if {_START}[:10] > '1970-01-01' else '' }}}}"
+        first = " and not next_page_token" if conventions["paging"] == "next_url" else ""
+        sent = _AS_SENT[conventions["updated_since_format"]]
+        sent = f"{{{{ {sent} if {_START}[:10] > '1970-01-01'{first} else '' }}}}"
         definitions["requester"]["request_parameters"][conventions["updated_since_parameter"]] = sent
     start = "format_datetime(config['start_date'], '%Y-%m-%dT%H:%M:%S.%f+0000')"
     start = f"{{{{ {start} if config.get('start_date') else '1970-01-01T00:00:00.000000+0000' }}}}"
@@ -52,16 +55,16 @@ def bundle(definitions: dict[str, Any], settings: Settings) -> None:
 
 def probe(instance: Instance) -> None:
     """Finds the parameter that asks for changes: a moment in the future must give nothing, one long ago something."""
-    form = instance.conventions["timestamp_format"]
+    form = instance.conventions["updated_since_format"]
 
     def filters(names: Sequence[str]) -> Optional[bool]:
-        records = instance.records(instance.page(dict.fromkeys(names, _FUTURE[form]), 1))
+        records = instance.records(instance.page(dict.fromkeys(names, written(_FUTURE, form)), 1))
         return None if records is None else not records
 
     assumed = instance.conventions["updated_since_parameter"]
     effect = filters([assumed]) if assumed else False
     found = assumed if effect else instance.bisect([name for name in _PARAMETERS if name != assumed], filters)
-    if found and instance.records(instance.page({found: _PAST[form]}, 1)) and not _misses_changes(instance, found):
+    if found and instance.records(instance.page({found: written(_PAST, form)}, 1)) and not _misses_changes(instance, found):
         instance.conventions["updated_since_parameter"] = found
         instance.conclude("changed since", "updated_since_parameter", f'"{found}" gives changes only')
         return
@@ -79,13 +82,12 @@ def probe(instance: Instance) -> None:
 
 def _misses_changes(instance: Instance, name: str) -> bool:
     """Whether `name` compares something else, such as the creation: what changed last must come, however old it is."""
-    form, rows = instance.conventions["timestamp_format"], instance.largest_page or instance.sample
+    form, rows = instance.conventions["updated_since_format"], instance.largest_page or instance.sample
     moments = [(parse(row.get("updated_at")), parse(row.get("created_at")), instance.key(row)) for row in rows]
     changes = [(changed, key) for changed, created, key in moments if changed and created and changed - created > 2 * _SECOND]
     if not changes:
         return False
     changed, key = max(changes, key=lambda change: change[0])
     since = changed - _SECOND
-    asked = to_iso(since) if form == "iso8601" else str(round(since.timestamp() * 1000))
-    keys = instance.keys(instance.page({name: asked}, len(rows)))
+    keys = instance.keys(instance.page({name: written(since, form)}, len(rows)))
     return keys is not None and key not in keys and len(keys) < len(rows)

@@ -27,7 +27,11 @@ def tailor(definitions: Component, settings: Settings) -> None:
     if settings["conventions"]["api_key_parameter"]:
         authenticators = definitions["authenticator"]["authenticator"]
         replace(authenticators, "authenticators", "api_key", value=reference("api_key_parameter_authenticator"))
-    if settings["credentials"]["auth_type"] == "oauth2_client_credentials":
+    for place, header in enumerate(settings["additional_headers"]):
+        # As JSON, for the same reason as the key.
+        value = f"{{{{ config['additional_headers'][{place}]['value'] | tojson }}}}"
+        definitions["requester"]["request_headers"][header["name"]] = value
+    if settings["credentials"]["auth_type"].startswith("oauth2"):
         filters = definitions["error_handler"]["response_filters"]
         filters[filters.index(reference("wrong_credentials"))] = reference("wrong_credentials__oauth")
 
@@ -36,12 +40,12 @@ def bundle(definitions: Component, settings: Settings) -> None:
     """All schemes: the user chooses one when the manifest runs."""
     conventions = settings["conventions"]
     key = "config['credentials']['api_key'] | trim"
-    place, name, prefix = "header", conventions["api_key_header"], conventions["api_key_prefix"]
+    where, name, prefix = "header", conventions["api_key_header"], conventions["api_key_prefix"]
     if conventions["api_key_parameter"]:
-        place, name, prefix = "request_parameter", conventions["api_key_parameter"], ""
+        where, name, prefix = "request_parameter", conventions["api_key_parameter"], ""
     definitions["api_key_authenticator"] = {
         "type": "ApiKeyAuthenticator",
-        "inject_into": {"type": "RequestOption", "inject_into": place, "field_name": name},
+        "inject_into": {"type": "RequestOption", "inject_into": where, "field_name": name},
         # As JSON, a key that looks like a number or a quoted text passes the template engine undamaged.
         "api_token": f"{prefix}{{{{ {key} }}}}" if prefix else f"{{{{ {key} | tojson }}}}",
     }
@@ -54,6 +58,16 @@ def bundle(definitions: Component, settings: Settings) -> None:
         # Not `scopes`: the framework sends those under a name that no provider knows.
         "refresh_request_body": {"scope": "{{ (config['credentials'].get('scopes') or '') | tojson }}"},
     }
+    # A refresh token that the provider replaces is not saved: the stock part that does it fails where a provider keeps it.
+    definitions["oauth2_refresh_authenticator"] = {
+        **{name: value for name, value in definitions["oauth2_authenticator"].items() if name != "grant_type"},
+        "refresh_token": "{{ config['credentials']['refresh_token'] | tojson }}",
+    }
+    chosen = definitions["authenticator"]["authenticator"]["authenticators"]
+    chosen["oauth2_refresh_token"] = reference("oauth2_refresh_authenticator")
+    for place, header in enumerate(settings["additional_headers"]):
+        value = f"{{{{ config['additional_headers'][{place}]['value'] | tojson }}}}"
+        definitions["requester"]["request_headers"][header["name"]] = value
     # The stock framework has nothing to bound redirects and bodies with.
     definitions["authenticator"] = definitions["authenticator"]["authenticator"]
 

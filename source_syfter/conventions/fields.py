@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from source_syfter.conventions.edits import Component, reference, replace
 from source_syfter.probing import bodies
@@ -15,33 +15,46 @@ _KEYS = ["id", "_id", "uuid", "guid", "key", "ID", "Id"]
 
 
 def tailor(definitions: Component, settings: Settings) -> None:
-    """Adds the transformations that the records need."""
-    replace(definitions, "base_stream", "transformations", value=[reference(name) for name in _needed(settings)])
+    """Adds the transformation that the timestamps need; names are the extractor's matter."""
+    needed = ["epoch_to_iso"] if settings["conventions"]["timestamp_format"] != "iso8601" else []
+    replace(definitions, "base_stream", "transformations", value=[reference(name) for name in needed])
 
 
-def _needed(settings: Settings) -> list[str]:
+def renames(settings: Settings, collection: Settings) -> dict[str, str]:
+    """The fields of a stream that get another name, by the name as sent. `collection`: what differs there."""
     conventions = settings["conventions"]
-    needed = {"rename_id": conventions["id_field"] != "id", "epoch_to_iso": conventions["timestamp_format"] == "epoch_ms"}
-    return [name for name, applies in needed.items() if applies]
+    key = collection["primary_key"] or conventions["id_field"]
+    changed = collection["cursor_field"] or conventions["updated_at_field"]
+    known = {"id": "" if key == "none" else key, "created_at": conventions["created_at_field"], "updated_at": changed}
+    return {
+        **{sent: name for name, sent in known.items() if sent and sent != name},
+        **{each["name"]: each["as"] for each in collection["fields"] if each["as"]},
+    }
 
 
-def transformations(definitions: Component, settings: Settings, fields: Collection[str], renamed: bool = True) -> list[Component]:
-    """The transformations of a stream in stock parts. `fields`: those that it has; `renamed`: whether its key becomes `id`."""
-    needed, id_field = _needed(settings), settings["conventions"]["id_field"]
+def transformations(
+    definitions: Component, settings: Settings, fields: Collection[str], names: Mapping[str, str]
+) -> list[Component]:
+    """The transformations of a stream in stock parts. `fields`: those that it has; `names`: those renamed, as sent."""
     parts: list[Component] = []
-    if "rename_id" in needed and renamed:
-        value = f"{{{{ record[{json.dumps(id_field)}] | tojson }}}}"
-        parts.append({"type": "AddFields", "fields": [{"type": "AddedFieldDefinition", "path": ["id"], "value": value}]})
-        parts.append({"type": "RemoveFields", "field_pointers": [[id_field]]})
-    if "epoch_to_iso" in needed:
-        names = [name for name in definitions["epoch_to_iso"]["fields"] if name in fields]
-        added = [{"type": "AddedFieldDefinition", "path": [name], "value": _iso(name)} for name in names]
+    if names:
+        added = [_added(name, f"{{{{ record.get({json.dumps(sent)}) | tojson }}}}") for sent, name in names.items()]
         parts.append({"type": "AddFields", "fields": added})
+        parts.append({"type": "RemoveFields", "field_pointers": [[sent] for sent in names]})
+    form = settings["conventions"]["timestamp_format"]
+    if form != "iso8601":
+        known = [name for name in definitions["epoch_to_iso"]["fields"] if name in fields]
+        units = 1000 if form == "epoch_ms" else 1
+        parts.append({"type": "AddFields", "fields": [_added(name, _iso(name, units)) for name in known]})
     return parts
 
 
-def _iso(name: str) -> str:
-    moment = f"now_utc().fromtimestamp(record['{name}'] / 1000, now_utc().tzinfo)"
+def _added(name: str, value: str) -> Component:
+    return {"type": "AddedFieldDefinition", "path": [name], "value": value}
+
+
+def _iso(name: str, units: int) -> str:
+    moment = f"now_utc().fromtimestamp(record['{name}'] / {units}, now_utc().tzinfo)"
     text = f"{moment}.strftime('%Y-%m-%dT%H:%M:%S.%f')[:-3] ~ 'Z'"
     return f"{{{{ {text} if record.get('{name}') is number else record.get('{name}') }}}}"
 
@@ -71,7 +84,7 @@ def _find_timestamps(instance: Instance) -> None:
     names = instance.manifest["definitions"]["epoch_to_iso"]["fields"]
     values = [record[name] for record in instance.sample for name in names if record.get(name) is not None]
     form, text = bodies.timestamp_form(values)
-    if form in ("iso8601", "epoch_ms"):
+    if form:
         instance.conventions["timestamp_format"] = form
         instance.conclude("timestamps", "timestamp_format", text)
     elif values:

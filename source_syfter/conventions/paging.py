@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Optional
 
+from source_syfter import problems
 from source_syfter.components.pages import at, steps
 from source_syfter.conventions.edits import Component, item, leads_somewhere, reference, replace
 from source_syfter.probing.instance import FEW, Instance
@@ -23,16 +24,29 @@ _NAMES = {
 # fmt: on
 # What a way to page has beside its parameter.
 _MORE_SETTINGS = {"cursor": ["cursor_path"], "page": ["first_page"]}
+# The parameter that leads on, by the way to page, and those beside it.
+_PARAMETERS = {
+    **{way: f"{way}_parameter" for way in ("offset", "page", "cursor")},
+    "last_record": "cursor_parameter",
+}
+_OTHERS = ("updated_since_parameter", "api_key_parameter")
 _LARGEST_PAGE = 1000
 _BEYOND = 100_000
 
 
 def tailor(definitions: Component, settings: Settings) -> None:
     """Chooses the paginator, and asks for no page size where no parameter sets it."""
-    name = f"{settings['conventions']['paging']}_paginator"
+    conventions = settings["conventions"]
+    name = f"{conventions['paging']}_paginator"
     replace(definitions, "base_stream", "retriever", "paginator", value=reference(name))
-    if not settings["conventions"]["limit_parameter"]:
+    if not conventions["limit_parameter"]:
         definitions[name].pop("page_size_option", None)
+    elif conventions["paging"] == "next_url":
+        definitions["requester"]["request_parameters"] |= definitions["first_page_parameters"]
+    names = [conventions[name] for name in ("limit_parameter", _PARAMETERS.get(conventions["paging"], ""), *_OTHERS) if name]
+    for name in filter(None, names):
+        if names.count(name) > 1:
+            raise problems.PARAMETER_TWICE(name=name)
 
 
 def bundle(definitions: Component, settings: Settings) -> None:
@@ -42,26 +56,41 @@ def bundle(definitions: Component, settings: Settings) -> None:
     if paging == "none":
         definitions[name] = {"type": "NoPagination"}
     else:
-        parameter = conventions[f"{paging}_parameter"]
-        definitions[name] = {
-            "type": "DefaultPaginator",
-            "page_token_option": {"type": "RequestOption", "inject_into": "request_parameter", "field_name": parameter},
-            "pagination_strategy": _strategy(conventions),
-        }
+        option: Component = {"type": "RequestPath"}
+        if paging != "next_url":
+            parameter = conventions[_PARAMETERS[paging]]
+            option = {"type": "RequestOption", "inject_into": "request_parameter", "field_name": parameter}
+        strategy = _strategy(conventions)
+        definitions[name] = {"type": "DefaultPaginator", "page_token_option": option, "pagination_strategy": strategy}
         if conventions["limit_parameter"]:
-            size = f"{{{{ config.get('page_size') or {settings['page_size']} }}}}"
-            definitions["requester"]["request_parameters"][conventions["limit_parameter"]] = size
+            size = f"config.get('page_size') or {settings['page_size']}"
+            # The address of a next page has its own parameters.
+            size = f"'' if next_page_token else ({size})" if paging == "next_url" else size
+            definitions["requester"]["request_parameters"][conventions["limit_parameter"]] = f"{{{{ {size} }}}}"
     definitions["base_stream"]["retriever"]["paginator"] = reference(name)
 
 
 def _strategy(conventions: Settings) -> Component:
-    if conventions["paging"] == "offset":
+    paging = conventions["paging"]
+    if paging == "offset":
         return {"type": "OffsetIncrement"}
-    if conventions["paging"] == "page":
+    if paging == "page":
         return {"type": "PageIncrement", "start_from_page": conventions["first_page"], "inject_on_first_request": True}
-    path = steps(conventions["cursor_path"])
-    token = item("response", path)
-    stop = f"{{{{ not ({leads_somewhere('response', path)} and {token}) }}}}"
+    if paging == "last_record":
+        field = conventions["last_record_field"] or conventions["id_field"]
+        # After the transformations, the key has its new name.
+        value = item("last_record", ["id" if field == conventions["id_field"] else field])
+        return {
+            "type": "CursorPagination",
+            "cursor_value": f"{{{{ {value} | tojson }}}}",
+            "stop_condition": "{{ last_page_size == 0 }}",
+        }
+    path = steps(conventions["next_url_path" if paging == "next_url" else "cursor_path"])
+    if paging == "next_url" and path == ["Link"]:
+        token, there = "headers['link']['next']['url']", "headers.get('link') and headers['link'].get('next')"
+    else:
+        token, there = item("response", path), leads_somewhere("response", path)
+    stop = f"{{{{ not ({there} and {token}) }}}}"
     # As JSON, a token that looks like a number or a quoted text stays as sent.
     return {"type": "CursorPagination", "cursor_value": f"{{{{ {token} | tojson }}}}", "stop_condition": stop}
 

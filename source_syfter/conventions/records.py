@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Optional
+
 from source_syfter import problems
 from source_syfter.components.pages import at, place, steps
-from source_syfter.conventions.edits import Component, item, leads_somewhere, reference
+from source_syfter.conventions.edits import Component, expanded, item, leads_somewhere, reference
 from source_syfter.probing import bodies
 from source_syfter.probing.client import Answer
 from source_syfter.probing.instance import FEW, Instance
@@ -14,22 +16,40 @@ from source_syfter.settings import Settings
 def bundle(definitions: Component, settings: Settings) -> None:
     """The stock extractor, and a filter that refuses what it would take for an empty page."""
     path = settings["conventions"]["records_path"]
-    # No filter of records: before CDK 7 a page of which a filter lets nothing through looks like the last one.
-    extractor = {"type": "DpathExtractor", "field_path": steps(path)}
-    definitions["record_selector"] = {"type": "RecordSelector", "extractor": extractor}
-    records = item("response", steps(path))
+    definitions["record_selector"] = selector(path)
+    definitions[_FILTER] = envelope_filter(path)
+    definitions["error_handler"]["response_filters"].append(reference(_FILTER))
+
+
+def bundle_own(definitions: Component, stream: Component, path: str) -> None:
+    """The same for a stream whose records lie elsewhere."""
+    stream["retriever"]["record_selector"] = selector(path)
+    requester = expanded(definitions, stream["retriever"], "requester")
+    filters = expanded(definitions, requester, "error_handler")["response_filters"]
+    filters[filters.index(reference(_FILTER))] = {**definitions[_FILTER], **envelope_filter(path, definitions[_FILTER])}
+
+
+_FILTER = problems.UNKNOWN_ENVELOPE.code.replace("-", "_")
+
+
+def selector(path: str) -> Component:
+    """The stock record selector. No filter of records: before CDK 7 a page of which a filter lets nothing through ends a list."""
+    return {"type": "RecordSelector", "extractor": {"type": "DpathExtractor", "field_path": steps(path)}}
+
+
+def envelope_filter(path: str, like: Optional[Component] = None) -> Component:
+    """A filter that refuses an answer without an array at `path`. `like`: one that has its words already."""
+    problem, records = problems.UNKNOWN_ENVELOPE, item("response", steps(path))
     is_array = f"{records} is iterable and {records} is not string and {records} is not mapping"
-    problem, name = problems.UNKNOWN_ENVELOPE, "unknown_envelope"
-    text = problem.cause.format(stream="{{ parameters['name'] }}", where=place(path), shape="")
-    definitions[name] = {
+    cause = problem.cause.format(stream="{{ parameters['name'] }}", where=place(path), shape="")
+    return {
         "type": "HttpResponseFilter",
         "predicate": f"{{{{ not ({leads_somewhere('response', steps(path))} and {is_array}) }}}}",
         "action": "FAIL",
         "failure_type": problem.kind.value,
-        "error_message": text + ". {{ parameters['remedy'] }}",
-        "$parameters": {"remedy": problem.remedy},
+        "error_message": cause + ". {{ parameters['remedy'] }}" + (f" [{problem.code}]" if like else ""),
+        "$parameters": like["$parameters"] if like else {"remedy": problem.remedy},
     }
-    definitions["error_handler"]["response_filters"].append(reference(name))
 
 
 def probe(instance: Instance) -> None:

@@ -6,28 +6,43 @@ import json
 from collections.abc import Mapping
 from copy import deepcopy
 from importlib.resources import files
-from typing import Any
+from typing import Any, Optional
 
 from source_syfter import problems
+from source_syfter.components.naming import FieldNames
+from source_syfter.conventions.address import parameters_of
 from source_syfter.conventions.edits import Component, expanded
 from source_syfter.settings import Settings
 from source_syfter.spec import name_of
 
 
-def add(manifest: Component, settings: Settings) -> None:
-    """Adds the streams of `additional_collections`. Raises a config error for a name that is taken."""
-    for collection in added(manifest, settings):
-        manifest["streams"].append(_stream(manifest["definitions"], collection, settings["conventions"]["id_field"]))
+def tailor(manifest: Component, settings: Settings) -> None:
+    """Sets what differs at single streams, and adds new ones. Raises a config error as `collections` does."""
+    definitions, known = manifest["definitions"], {name_of(stream): place for place, stream in enumerate(manifest["streams"])}
+    undated = not settings["conventions"]["updated_at_field"]
+    own = {each["name"]: each for each in collections(manifest, settings)}
+    for name, place in known.items():
+        if name in own or undated:
+            manifest["streams"][place] = _own_stream(definitions, manifest["streams"][place], own.get(name), undated)
+    manifest["streams"] += [_new_stream(definitions, each, settings) for name, each in own.items() if name not in known]
 
 
-def added(manifest: Mapping[str, Any], settings: Settings) -> list[Settings]:
-    """The additional collections. Raises a config error for a name that is taken."""
-    taken = {name_of(stream) for stream in manifest["streams"]}
+def collections(manifest: Mapping[str, Any], settings: Settings) -> list[Settings]:
+    """What is set of single collections, new ones included. Raises a config error for names that clash, and for gaps."""
+    known = {name_of(stream).lower() for stream in manifest["streams"]}
     for collection in settings["additional_collections"]:
-        if collection["name"] in taken:
+        if collection["name"].lower() in known:
             raise problems.NAME_TAKEN(name=collection["name"])
-        taken.add(collection["name"])
-    return list(settings["additional_collections"])
+    found = [*settings["collections"], *settings["additional_collections"]]
+    exact, seen = {name_of(stream) for stream in manifest["streams"]}, set[str]()
+    for collection in found:
+        name = collection["name"]
+        if name.lower() in seen or (name.lower() in known and name not in exact):
+            raise problems.NAME_TWICE(name=name)
+        seen.add(name.lower())
+        if name not in exact and not (collection["path"] and collection["primary_key"]):
+            raise problems.INCOMPLETE_COLLECTION(name=name)
+    return found
 
 
 def read_in_full(manifest: Component, names: set[str]) -> None:
@@ -35,10 +50,15 @@ def read_in_full(manifest: Component, names: set[str]) -> None:
     definitions = manifest["definitions"]
     for place, stream in enumerate(manifest["streams"]):
         if name_of(stream) in names:
-            whole = {**deepcopy(definitions["base_stream"]), **stream}
-            whole.pop("$ref", None)
+            manifest["streams"][place] = whole = complete_stream(definitions, stream)
             _drop_cursor(definitions, whole)
-            manifest["streams"][place] = whole
+
+
+def complete_stream(definitions: Component, stream: Component) -> Component:
+    """A stream with all of its parts, so that they can be edited."""
+    found = {**deepcopy(definitions["base_stream"]), **stream}
+    found.pop("$ref", None)
+    return found
 
 
 def _drop_cursor(definitions: Component, stream: Component) -> None:
@@ -46,12 +66,54 @@ def _drop_cursor(definitions: Component, stream: Component) -> None:
     stream.pop("incremental_sync", None)
     retriever = stream["retriever"]
     expanded(definitions, retriever, "record_selector").pop("record_filter", None)
-    expanded(definitions, retriever, "requester").pop("request_parameters", None)
+    parameters = parameters_of(expanded(definitions, retriever, "requester"))
+    for name in definitions["updated_since_parameters"]:
+        parameters.pop(name, None)
 
 
-def key_as_sent(collection: Settings, id_field: str) -> str:
-    """The records' own name for the key of an additional collection."""
-    return str(collection["primary_key"] if id_field == "id" else id_field)
+def _own_stream(definitions: Component, stream: Component, own: Optional[Settings], undated: bool) -> Component:
+    """A stream of the manifest with what differs there."""
+    found = complete_stream(definitions, stream)
+    if own:
+        extractor = _place(definitions, found, own)
+        if own["path"]:
+            found["$parameters"] = {**stream["$parameters"], "collection": own["path"]}
+        if own["primary_key"]:
+            extractor["known_fields"]["id"] = own["primary_key"]
+        if own["primary_key"] == "none":
+            extractor["known_fields"]["id"] = extractor["primary_key"] = ""
+            del found["primary_key"]
+        if own["cursor_field"]:
+            extractor["known_fields"]["updated_at"] = own["cursor_field"]
+    if undated and not (own and own["cursor_field"]):
+        _drop_cursor(definitions, found)
+    elif isinstance(found.get("incremental_sync"), str):
+        expanded(definitions, found, "incremental_sync")
+    return found
+
+
+def _place(definitions: Component, stream: Component, own: Settings) -> Component:
+    """Sets where the records of a stream lie and which fields get another name; returns its extractor."""
+    extractor: Component = expanded(definitions, stream["retriever"], "record_selector")["extractor"]
+    if own["records_path"] is not None:
+        extractor["records_path"] = own["records_path"]
+    extractor["renames"] = {each["name"]: each["as"] for each in own["fields"] if each["as"]}
+    return extractor
+
+
+def names_of(collection: Settings, settings: Settings) -> FieldNames:
+    """The names that the fields of a new stream get: those that it declares keep theirs, but for the conventions."""
+    conventions = settings["conventions"]
+    known = {conventions["id_field"]: "id"} if collection["primary_key"] == "id" else {}
+    if collection["cursor_field"] == "updated_at":
+        known[conventions["updated_at_field"]] = "updated_at"
+    return FieldNames(
+        {
+            **{sent: name for sent, name in known.items() if sent and sent != name},
+            **{each["name"]: each["as"] for each in collection["fields"] if each["as"]},
+        },
+        conventions["field_names"] == "snake_case",
+    )
 
 
 def inline_schema(name: str) -> Component:
@@ -60,41 +122,50 @@ def inline_schema(name: str) -> Component:
     return {"type": "InlineSchemaLoader", "schema": schema}
 
 
-def _schema(collection: Settings) -> Component:
-    # What is known of the records: their key and their cursor.
-    properties: Component = {collection["primary_key"]: {"description": "Key of the record.", "type": ["integer", "string"]}}
-    if collection["cursor_field"]:
-        text = "When the record last changed. The cursor of the incremental sync."
-        properties[collection["cursor_field"]] = {"description": text, "type": ["string", "integer", "null"]}
-    schema = {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "additionalProperties": True}
-    return {"type": "InlineSchemaLoader", "schema": {**schema, "properties": properties}}
-
-
-def skeleton(definitions: Component, collection: Settings) -> Component:
-    """An additional collection as a stream, as far as package and bundle agree."""
+def new_stream(definitions: Component, collection: Settings, key: str, cursor_field: Optional[str]) -> Component:
+    """A new stream, as far as package and bundle agree. `key` and `cursor_field`: as they are emitted; empty: there is none."""
     # `timestamp_format` is about the known fields; this cursor may be a number, too.
     formats = [*definitions["cursor"]["cursor_datetime_formats"], "%ms"]
-    cursor = {**deepcopy(definitions["cursor"]), "cursor_field": collection["cursor_field"], "cursor_datetime_formats": formats}
+    cursor = {**deepcopy(definitions["cursor"]), "cursor_field": cursor_field, "cursor_datetime_formats": formats}
     stream = {
         **deepcopy(definitions["base_stream"]),
         "$parameters": {"name": collection["name"], "collection": collection["path"]},
-        "primary_key": [collection["primary_key"]],
-        "incremental_sync": cursor if collection["cursor_field"] else None,
-        "schema_loader": _schema(collection),
+        "primary_key": [key] if key else None,
+        "incremental_sync": cursor if cursor_field else None,
+        "schema_loader": _schema(key, cursor_field),
     }
     return {name: value for name, value in stream.items() if value is not None}
 
 
-def _stream(definitions: Component, collection: Settings, id_field: str) -> Component:
-    stream = skeleton(definitions, collection)
-    as_sent = key_as_sent(collection, id_field)
-    selector = expanded(definitions, stream["retriever"], "record_selector")
-    selector["extractor"]["id_field"] = as_sent
-    if collection["primary_key"] == as_sent:
-        # The key is named as the records name it, so it keeps that name.
-        stream["transformations"] = [each for each in stream["transformations"] if each != "#/definitions/rename_id"]
-    if collection["cursor_field"]:
-        selector["record_filter"]["cursor_field"] = collection["cursor_field"]
+def emitted(collection: Settings, names: FieldNames) -> tuple[str, Optional[str]]:
+    """The key and the cursor of a new stream, as they are emitted; an empty key: there is none."""
+    key, cursor_field = collection["primary_key"], collection["cursor_field"]
+    return "" if key == "none" else names.of(key), names.of(cursor_field) if cursor_field else None
+
+
+def _schema(key: str, cursor_field: Optional[str]) -> Component:
+    # What is known of the records: their key and their cursor.
+    properties: Component = {key: {"description": "Key of the record.", "type": ["integer", "string"]}} if key else {}
+    if cursor_field:
+        text = "When the record last changed. The cursor of the incremental sync."
+        properties[cursor_field] = {"description": text, "type": ["string", "integer", "null"]}
+    schema = {"$schema": "http://json-schema.org/draft-07/schema#", "type": "object", "additionalProperties": True}
+    return {"type": "InlineSchemaLoader", "schema": {**schema, "properties": properties}}
+
+
+def _new_stream(definitions: Component, collection: Settings, settings: Settings) -> Component:
+    key, cursor_field = emitted(collection, names_of(collection, settings))
+    stream = new_stream(definitions, collection, key, cursor_field)
+    extractor = _place(definitions, stream, collection)
+    known = extractor["known_fields"]
+    # What a new stream declares keeps its name, so only what it calls as the connector does is renamed.
+    extractor["known_fields"] = {
+        **({"id": known["id"]} if key == "id" else {}),
+        **({"updated_at": known["updated_at"]} if cursor_field == "updated_at" else {}),
+    }
+    extractor["primary_key"] = key
+    if cursor_field:
+        expanded(definitions, stream["retriever"], "record_selector")["record_filter"]["cursor_field"] = cursor_field
     else:
         _drop_cursor(definitions, stream)
     return stream
