@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Optional
 
 from airbyte_cdk.sources.declarative.models.declarative_component_schema import CustomAuthenticator, CustomErrorHandler
@@ -37,7 +39,9 @@ def probe(config: Mapping[str, Any], on_request: Callable[[int, str], None] = la
     # The probe gives up early, as a check does.
     settings[context.KEY] = context.Context(context.CHECK)
     client = Client(settings, lambda chosen: _connection(package, chosen), on_request)
-    instance = Instance(settings, package, client)
+    known = {name_of(stream) for stream in package["streams"]}
+    schemas = {name: set(inline_schema(name)["schema"]["properties"]) for name in known}
+    instance = Instance(settings, package, client, schemas)
     try:
         _find_out(instance)
     except SyfterError as error:
@@ -51,6 +55,14 @@ def probe(config: Mapping[str, Any], on_request: Callable[[int, str], None] = la
     conventions = {name: as_typed(name, value) for name, value in instance.conventions.items() if name in changed}
     if conventions:
         report.suggested_config["conventions"] = conventions
+    if any(finding.setting == "collections" and finding.status == "differs" for finding in report.findings):
+        # A list replaces what was there, so it begins with that.
+        given = {str(each["name"]): dict(each) for each in config.get("collections") or []}
+        for name, own in instance.own.items():
+            found = {key: as_typed(key, value, "collections[]") for key, value in own.items()}
+            if found and name in instance.schemas:
+                given[name] = {"name": name, **given.get(name, {}), **found}
+        report.suggested_config["collections"] = list(given.values())
     return report
 
 
@@ -62,6 +74,8 @@ def main(args: Sequence[str]) -> int:
         epilog="Exit code: 0 the connector reads with this configuration; 2 it reads with the suggested one; 1 neither.",
     )
     parser.add_argument("--config", required=True, help="a configuration as JSON: host and credentials are enough")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as conventions.path_prefix=v3")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="write the suggestion into FILE, and keep a copy")
     parser.add_argument("--json", action="store_true", help="print the report as JSON; suggested_config is to be merged as it is")
     try:
         options = parser.parse_args(args)
@@ -69,8 +83,9 @@ def main(args: Sequence[str]) -> int:
         # The parser's 2 means something else here.
         return 1 if stop.code else 0
     try:
+        config = merged(from_file(options.config), told(options.set))
         with running_count(BOUND) as on_request:
-            report = probe(from_file(options.config), on_request)
+            report = probe(config, on_request)
     except SyfterError as error:
         print(presentable(error.text), file=sys.stderr)
         return 1
@@ -78,7 +93,44 @@ def main(args: Sequence[str]) -> int:
         print(json.dumps(report.as_json(), indent=2))
     else:
         show(report)
+    if options.write:
+        write(options.write, merged(config, report.suggested_config))
     return report.exit_code
+
+
+def told(settings: Sequence[str]) -> dict[str, Any]:
+    """The settings of `--set`, as `conventions.path_prefix=v3`, as a part of a config; a value is JSON, or else a text."""
+    found: dict[str, Any] = {}
+    for setting in settings:
+        path, _, text = setting.partition("=")
+        try:
+            value = json.loads(text)
+        except ValueError:
+            value = text
+        for step in reversed(path.split(".")):
+            value = {step: value}
+        found = merged(found, value)
+    return found
+
+
+def merged(config: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """`config` with `more` laid over it; lists are replaced."""
+    result = dict(config)
+    for name, value in more.items():
+        below = result.get(name)
+        result[name] = merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+    return result
+
+
+def write(path: Path, config: Mapping[str, Any]) -> None:
+    """Writes `config` to `path`, keeps a copy of what was there, and prints the difference without secrets."""
+    before, after = "", json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+    if path.exists():
+        before = json.dumps(from_file(str(path)), indent=2, ensure_ascii=False) + "\n"
+        path.with_name(f"{path.name}.bak").write_bytes(path.read_bytes())
+    path.write_text(after, encoding="utf-8")
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "before", str(path), n=1, lineterm="")
+    print(presentable("\n".join(lines)) or f"{path} has all of it already.")
 
 
 def _connection(package: Mapping[str, Any], settings: Settings) -> Connection:
@@ -89,6 +141,7 @@ def _connection(package: Mapping[str, Any], settings: Settings) -> Connection:
     return Connection(
         factory.create_component(CustomAuthenticator, requester["authenticator"], settings),
         factory.create_component(CustomErrorHandler, requester["error_handler"], settings),
+        {"Accept": "application/json", **{each["name"]: each["value"] for each in settings["additional_headers"]}},
         (requester["connect_timeout_in_seconds"], requester["read_timeout_in_seconds"]),
     )
 
@@ -101,10 +154,9 @@ def _find_out(instance: Instance) -> None:
         fields.probe(instance)
         paging.probe(instance)
         changes.probe(instance)
-    visited, known = instance.report.collections, {name_of(stream) for stream in instance.manifest["streams"]}
+    visited = instance.report.collections
     for name in instance.paths:
-        schema = set(inline_schema(name)["schema"]["properties"]) if name in known else None
-        visited[name] = _visit(instance, instance.first(name), schema)
+        visited[name] = _visit(instance, instance.first(name), instance.schemas.get(name))
     if not any(collection.status in ("readable", "empty") for collection in visited.values()):
         instance.note("collections", "fault", "not one of them can be read")
 
@@ -118,14 +170,14 @@ def _visit(instance: Instance, answer: Answer, schema: Optional[set[str]]) -> Co
             return Collection("missing", "404: deselect the stream; at another address it is an additional collection")
         if answer.status >= 500 or answer.status == 429:
             return Collection("failed", f"{answer.status}: the instance fails; try again later, or deselect the stream")
-        where = place(instance.conventions["records_path"])
+        where = place(instance.records_path(answer.collection))
         return Collection("failed", f"{answer.status}: no array of records {where}; deselect the stream")
     if not found or schema is None:
         return Collection("readable" if found else "empty")
-    id_field = instance.conventions["id_field"]
-    names = {"id" if name == id_field else name for record in found for name in record}
+    key, rename = instance.key_field(answer.collection), instance.names(answer.collection)
+    names = {name for record in found for name in rename.applied(record)}
     text = ""
-    if any(record.get(id_field) is None for record in found):
+    if key and any(rename.applied(record).get("id") is None for record in found):
         text = "a record has no key"
     elif names & schema <= {"id"}:
         text = "its records have none of the schema's fields but the key; an object in them may"

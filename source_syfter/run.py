@@ -12,7 +12,7 @@ _USAGE = """usage: source-syfter spec
        source-syfter check --config FILE
        source-syfter discover --config FILE
        source-syfter read --config FILE --catalog FILE [--state FILE]
-       source-syfter probe --config FILE [--json]
+       source-syfter probe --config FILE [--set KEY=VALUE] [--write FILE] [--json]
        source-syfter bundle [--config FILE] [-o FILE]
 
 The first four are the Airbyte protocol (add --debug for detailed logs). `probe` finds out what differs on your instance and

@@ -92,9 +92,9 @@ def complete(config: Mapping[str, Any], spec: Schema) -> Settings:
     return settings
 
 
-def as_typed(field: str, value: Any) -> Any:
-    """How a user types `value` into the convention `field`: a form drops empty texts."""
-    return EMPTY_WORDS[f"conventions.{field}"] if value == "" else value
+def as_typed(field: str, value: Any, group: str = "conventions") -> Any:
+    """How a user types `value` into a `field` of the conventions or of a collection: a form drops empty texts."""
+    return EMPTY_WORDS[f"{group}.{field}"] if value == "" else value
 
 
 def is_loopback(hostname: str) -> bool:

@@ -104,13 +104,13 @@ def test_requests_are_counted_aloud_and_bounded(instance: Instance) -> None:
 
 
 def test_the_bound_ends_the_probe_with_what_it_has(monkeypatch: pytest.MonkeyPatch, instance: Instance) -> None:
-    monkeypatch.setattr(client, "BOUND", 5)
+    monkeypatch.setattr(client, "BOUND", 12)
 
     report = probe(config())
 
-    assert len(instance.asked) == 5
+    assert len(instance.asked) == 12
     assert report.exit_code == 1
-    assert "stopped after 5 requests" in report.findings[-1].text
+    assert "stopped after 12 requests" in report.findings[-1].text
     assert report.findings[-1].text.endswith("[probe-ended]")
     assert status(report, "records") == "matches"
 
@@ -228,7 +228,7 @@ def test_an_empty_array_shows_where_records_will_be(instance: Instance) -> None:
     assert conventions(probe(config())) == {"records_path": "items"}
 
 
-@pytest.mark.parametrize("broken", [Answer("", 500), Answer({"articles": []}), Answer("", 204)])
+@pytest.mark.parametrize("broken", [Answer("", 500), Answer({"articles": {}}), Answer("", 204)])
 def test_a_collection_that_cannot_be_read_is_a_fault(instance: Instance, broken: Answer) -> None:
     instance.always_answers("articles", broken)
 
@@ -238,15 +238,17 @@ def test_a_collection_that_cannot_be_read_is_a_fault(instance: Instance, broken:
     assert report.exit_code == 1
 
 
-def test_records_whose_fields_lie_deeper_are_told(instance: Instance) -> None:
+def test_fields_that_lie_deeper_are_found(instance: Instance) -> None:
     for rows in instance.records.values():
-        rows[:] = [{"id": row["id"], "attributes": row} for row in rows]
+        rows[:] = [{"id": row.pop("id"), "attributes": row} for row in rows]
+    # The instance without a socket filters by what lies outside.
+    instance.always_answers(None, lambda asked: instance.page(replace(asked, query={**asked.query, "updated_since": ""})))
 
-    each = probe(config()).collections["companies"]
+    report = probe(config())
 
-    assert each.status == "readable"
-    assert "none of the schema's fields" in each.text
-    assert each.unknown_fields == ["attributes"]
+    assert conventions(report)["fields_path"] == "attributes"
+    assert report.collections["companies"].status == "readable"
+    assert report.collections["companies"].unknown_fields == []
 
 
 def test_additional_collections_are_visited(instance: Instance) -> None:
@@ -272,6 +274,7 @@ def shaped(shape: Callable[[Asked, Any], Any], instance: Instance) -> Callable[[
         (lambda rows: {"warnings": [{"code": 1}], "records": rows}, "records"),
         (lambda rows: {"a": {"b": {"c": {"d": rows}}}}, "a.b.c.d"),
         (lambda rows: {"acme": rows}, "acme"),
+        (lambda rows: {"a.b": rows}, "a\\.b"),
     ],
 )
 def test_records_are_found(instance: Instance, body: Callable[[Any], Any], path: str) -> None:
@@ -281,7 +284,7 @@ def test_records_are_found(instance: Instance, body: Callable[[Any], Any], path:
 
 
 def test_records_that_no_setting_can_name_are_a_fault(instance: Instance) -> None:
-    instance.always_answers(None, shaped(lambda asked, page: {"a.b": page["data"]}, instance))
+    instance.always_answers(None, shaped(lambda asked, page: {"{a}": page["data"]}, instance))
 
     report = probe(config())
 
@@ -323,7 +326,7 @@ def test_a_list_of_one_page_is_asked_for_less_to_show_its_token(instance: Instan
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [("2026-01-01", 0), (1767225600000, 2), ("1767225600000", 2), (1767225600, 1), ("yesterday", 1), (None, 0)],
+    [("2026-01-01", 0), (1767225600000, 2), ("1767225600000", 2), (1767225600, 2), ("yesterday", 1), (None, 0)],
 )
 def test_timestamps_of_each_form(instance: Instance, value: Any, expected: int) -> None:
     for rows in instance.records.values():
@@ -393,7 +396,7 @@ def test_first_pages_of_one_size_are_not_taken_for_whole_lists(instance: Instanc
 
 @pytest.mark.parametrize("has_total", [True, False])
 @pytest.mark.parametrize("beyond", [Answer("", 404), Answer("", 204), Answer({"data": None})])
-def test_a_page_beyond_the_end_that_is_none_is_a_fault(instance: Instance, beyond: Answer, has_total: bool) -> None:
+def test_a_page_beyond_the_end_that_is_none_ends_a_list(instance: Instance, beyond: Answer, has_total: bool) -> None:
     def answer(asked: Asked) -> Answer:
         page = instance.page(asked)
         if int(asked.query.get("offset", 0)) >= 3:
@@ -404,8 +407,8 @@ def test_a_page_beyond_the_end_that_is_none_is_a_fault(instance: Instance, beyon
 
     report = probe(config())
 
-    assert status(report, "end of a list") == "fault"
-    assert report.exit_code == 1
+    assert conventions(report) == {"end_of_list": "not_found"}
+    assert report.exit_code == 2
 
 
 def test_a_deep_page_that_is_refused_says_nothing_about_the_end(instance: Instance) -> None:
@@ -633,3 +636,45 @@ def test_moments_are_asked_for_in_the_form_that_the_records_have(instance: Insta
     assert asked
     assert all(value.isdecimal() for value in asked)
     assert moment(0) not in asked
+
+
+# --- what a person tells, and what is written ---------------------------------------------------------------------------------
+
+
+def test_what_a_person_knows_is_set(instance: Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config()), encoding="utf-8")
+
+    main(["--config", str(path), "--set", "conventions.path_prefix=users/@me", "--set", "page_size=7", "--json"])
+
+    assert instance.asked[0].url.startswith(f"{HOST}/users/%40me/companies?")
+    assert json.loads(capsys.readouterr().out)["suggested_config"] == {}
+
+
+def test_a_suggestion_is_written_with_a_copy_and_a_difference(
+    instance: Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    instance.always_answers(None, shaped(lambda asked, page: {"items": page["data"], "total": page["total"]}, instance))
+    path, before = tmp_path / "config.json", json.dumps(config(conventions={"paging": "offset"}, future=1))
+    path.write_text(before, encoding="utf-8")
+
+    assert main(["--config", str(path), "--write", str(path)]) == 2
+
+    assert json.loads(path.read_text()) == config(conventions={"paging": "offset", "records_path": "items"}, future=1)
+    assert (tmp_path / "config.json.bak").read_text() == before
+    printed = capsys.readouterr().out
+    assert '+    "records_path": "items"' in printed
+    assert KEY not in printed
+    assert main(["--config", str(path), "--write", str(path)]) == 0
+    assert "already" in capsys.readouterr().out
+
+
+def test_an_offset_that_is_called_a_page_is_an_offset(instance: Instance) -> None:
+    """As pages it would give each record many times."""
+
+    def answer(asked: Asked) -> Answer:
+        return instance.page(replace(asked, query={**asked.query, "offset": asked.query.get("page", "0")}))
+
+    instance.always_answers(None, answer)
+
+    assert conventions(probe(config())) == {"offset_parameter": "page"}

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Any, Optional
 
 from source_syfter.probing.instance import Instance
 from source_syfter.settings import Settings
-from source_syfter.timestamps import parse, written
+from source_syfter.timestamps import epoch_to_iso, parse, written
 
 # What the probe tries, likeliest first.
 _PARAMETERS = ["updated_since", "modified_since", "modified_after", "updated_after", "since", "changed_since", "updatedSince"]
 _PARAMETERS += ["modifiedSince", "updated_from", "updated_at_gte", "updated_at[gte]", "updated_at__gte", "last_modified_since"]
 _FUTURE, _PAST = datetime(2100, 1, 1, tzinfo=timezone.utc), datetime(2000, 1, 1, tzinfo=timezone.utc)
+_FORMS = ["iso8601", "iso8601_seconds", "date", "epoch_s", "epoch_ms"]
 _SECOND = timedelta(seconds=1)
 
 # Instants in the bundle: with an offset, because stock cursors do not turn local time into UTC.
@@ -54,20 +56,26 @@ def bundle(definitions: dict[str, Any], settings: Settings) -> None:
 
 
 def probe(instance: Instance) -> None:
-    """Finds the parameter that asks for changes: a moment in the future must give nothing, one long ago something."""
-    form = instance.conventions["updated_since_format"]
-
-    def filters(names: Sequence[str]) -> Optional[bool]:
-        records = instance.records(instance.page(dict.fromkeys(names, written(_FUTURE, form)), 1))
-        return None if records is None else not records
-
-    assumed = instance.conventions["updated_since_parameter"]
-    effect = filters([assumed]) if assumed else False
-    found = assumed if effect else instance.bisect([name for name in _PARAMETERS if name != assumed], filters)
-    if found and instance.records(instance.page({found: written(_PAST, form)}, 1)) and not _misses_changes(instance, found):
-        instance.conventions["updated_since_parameter"] = found
-        instance.conclude("changed since", "updated_since_parameter", f'"{found}" gives changes only')
-        return
+    """Finds the parameter that asks for changes, and its form: the far future must give nothing, long ago something."""
+    assumed, first = instance.conventions["updated_since_parameter"], instance.conventions["updated_since_format"]
+    effect: Optional[bool] = None
+    found, form = None, first
+    for form in dict.fromkeys([first, *(_FORMS if instance.conventions["updated_at_field"] else ())]):
+        effect = _filters(instance, form, [assumed]) if assumed else False
+        names = [name for name in _PARAMETERS if name != assumed]
+        found = assumed if effect else instance.bisect(names, partial(_filters, instance, form))
+        if found or effect is None:
+            break
+    if found:
+        instance.conventions["updated_since_format"] = form
+        past = instance.records(instance.page({found: written(_PAST, form)}, 1))
+        if past and not _misses_changes(instance, found):
+            instance.conventions["updated_since_parameter"] = found
+            instance.conclude("changed since", "updated_since_parameter", f'"{found}" gives changes only')
+            if form != first:
+                instance.conclude("form of that", "updated_since_format", form)
+            return
+    instance.conventions["updated_since_format"] = first
     text = f'"{found}" leaves out records that changed' if found else "no parameter filters"
     if assumed and effect is not False:
         # Refused, or not to be trusted.
@@ -80,10 +88,20 @@ def probe(instance: Instance) -> None:
         instance.conclude("changed since", "updated_since_parameter", text)
 
 
+def _filters(instance: Instance, form: str, names: Sequence[str]) -> Optional[bool]:
+    records = instance.records(instance.page(dict.fromkeys(names, written(_FUTURE, form)), 1))
+    return None if records is None else not records
+
+
 def _misses_changes(instance: Instance, name: str) -> bool:
     """Whether `name` compares something else, such as the creation: what changed last must come, however old it is."""
     form, rows = instance.conventions["updated_since_format"], instance.largest_page or instance.sample
-    moments = [(parse(row.get("updated_at")), parse(row.get("created_at")), instance.key(row)) for row in rows]
+    names, asked_form = instance.names(instance.main), instance.conventions["timestamp_format"]
+    unit = 1000 if asked_form == "epoch_s" else 1
+    moments = []
+    for row in rows:
+        known = {name: epoch_to_iso(value, unit) for name, value in names.applied(row).items()}
+        moments.append((parse(known.get("updated_at")), parse(known.get("created_at")), instance.key(row)))
     changes = [(changed, key) for changed, created, key in moments if changed and created and changed - created > 2 * _SECOND]
     if not changes:
         return False

@@ -13,9 +13,11 @@ from source_syfter.settings import Settings
 # fmt: off
 _HEADERS = [("Authorization", "Api-Key "), ("X-API-Key", ""), ("Authorization", "Bearer "), ("Authorization", "Token "),
             ("Authorization", "ApiKey "), ("Authorization", "Key "), ("Authorization", ""), ("Api-Key", ""),
-            ("X-Auth-Token", ""), ("X-Access-Token", ""), ("apikey", "")]
+            ("X-Auth-Token", ""), ("X-Access-Token", ""), ("apikey", ""),
+            ("X-Api-Token", ""), ("Token", ""), ("X-Token", ""), ("X-Auth-Key", ""), ("Access-Token", ""),
+            ("Ocp-Apim-Subscription-Key", "")]
 # fmt: on
-_PARAMETERS = ["api_key", "apikey", "key", "token", "access_token"]
+_PARAMETERS = ["api_key", "apiKey", "apikey", "key", "token", "access_token", "api_token", "access_key", "auth_token"]
 _PLACES: list[dict[str, Any]] = [
     *({"api_key_header": header, "api_key_prefix": prefix, "api_key_parameter": None} for header, prefix in _HEADERS),
     *({"api_key_parameter": parameter} for parameter in _PARAMETERS),

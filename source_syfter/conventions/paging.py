@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Optional
+
+from requests.utils import parse_header_links
 
 from source_syfter import problems
 from source_syfter.components.pages import at, steps
 from source_syfter.conventions.edits import Component, item, leads_somewhere, reference, replace
+from source_syfter.probing import bodies
 from source_syfter.probing.instance import FEW, Instance
 from source_syfter.settings import Settings
 
 # What the probe tries, likeliest first.
 # fmt: off
 _LIMITS = ["limit", "per_page", "page_size", "take", "first", "size", "count", "top", "pageSize", "perPage", "max_results",
-           "$top", "page[size]", "page[limit]"]
+           "numRecords", "max", "ps", "items_per_page", "top", "$top", "page[size]", "page[limit]"]
 _NAMES = {
     "cursor": ["cursor", "after", "next", "page_token", "starting_after", "next_cursor", "pageToken", "next_token", "token",
-               "continuation_token", "continuation", "start_after", "scroll_id", "after_id"],
-    "offset": ["offset", "skip", "start", "from", "startAt", "start_index", "$skip", "page[offset]"],
+               "from", "continuation_token", "continuation", "start_after", "scroll_id", "after_id"],
+    "offset": ["offset", "skip", "start", "from", "startAt", "start_index", "startIndex", "$skip", "page[offset]"],
+    "last_record": ["starting_after", "after", "since_id", "after_id", "last_id", "page[after]", "from_id"],
     "page": ["page", "page_number", "pageNumber", "p", "page_no", "pageIndex", "page_index", "page[number]"],
 }
 # fmt: on
 # What a way to page has beside its parameter.
-_MORE_SETTINGS = {"cursor": ["cursor_path"], "page": ["first_page"]}
+_MORE_SETTINGS = {"cursor": ["cursor_path"], "page": ["first_page"], "next_url": ["next_url_path"], "last_record": []}
 # The parameter that leads on, by the way to page, and those beside it.
 _PARAMETERS = {
     **{way: f"{way}_parameter" for way in ("offset", "page", "cursor")},
@@ -90,6 +96,10 @@ def _strategy(conventions: Settings) -> Component:
         token, there = "headers['link']['next']['url']", "headers.get('link') and headers['link'].get('next')"
     else:
         token, there = item("response", path), leads_somewhere("response", path)
+    if paging == "cursor" and len(path) == 1:
+        # The name of a header, where the body has no such field.
+        token = f"({token} if {there} else {item('headers', path)} if {json.dumps(path[0])} in headers else '')"
+        there = "true"
     stop = f"{{{{ not ({there} and {token}) }}}}"
     # As JSON, a token that looks like a number or a quoted text stays as sent.
     return {"type": "CursorPagination", "cursor_value": f"{{{{ {token} | tojson }}}}", "stop_condition": stop}
@@ -156,13 +166,14 @@ def _attempts(instance: Instance) -> Iterator[bool]:
     """Tries to make the list move: as assumed first, then by a token that the answer holds, then by the rest."""
     assumed = instance.conventions["paging"]
     if assumed in _WAYS:
-        yield _WAYS[assumed](instance, [instance.conventions[f"{assumed}_parameter"]])
+        yield _WAYS[assumed](instance, [instance.conventions[_PARAMETERS[assumed]]])
     _look_at_less(instance)
+    yield _by_next_url(instance)
     for way, by in _WAYS.items():
-        if way != assumed and (way != "cursor" or instance.tokens(instance.body)):
-            yield by(instance, [instance.conventions[f"{way}_parameter"]])
+        if way not in (assumed, "last_record") and (way != "cursor" or _tokens(instance)):
+            yield by(instance, [instance.conventions[_PARAMETERS[way]]])
     for way, by in _WAYS.items():
-        tried = instance.conventions[f"{way}_parameter"]
+        tried = instance.conventions[_PARAMETERS[way]]
         yield by(instance, [name for name in _NAMES[way] if name != tried])
 
 
@@ -204,13 +215,17 @@ def _by_page(instance: Instance, names: Sequence[str]) -> bool:
     first = next((number for number in (1, 0) if name and moves([name], number) is False), None)
     if first is None:
         return False
+    # Pages do not overlap; what does is an offset that is called a page.
+    pages = [_small_page(instance, {str(name): number}, FEW) or [] for number in (first, first + 1)]
+    if first == 0 and set(pages[0]) & set(pages[1]):
+        return _paged(instance, "offset", name, "by the number of records to skip")
     instance.conventions["first_page"] = first
     return _paged(instance, "page", name, f"by page number, from {first}")
 
 
 def _by_cursor(instance: Instance, names: Sequence[str]) -> bool:
     shown = [instance.key(record) for record in instance.sample]
-    for path, token in instance.tokens(instance.body):
+    for path, token in _tokens(instance):
 
         def moves(names: Sequence[str], path: str = path, token: Any = token) -> Optional[bool]:
             answer = instance.page(dict.fromkeys(names, token), len(shown))
@@ -226,32 +241,77 @@ def _by_cursor(instance: Instance, names: Sequence[str]) -> bool:
     return False
 
 
+def _tokens(instance: Instance) -> list[tuple[str, Any]]:
+    """What may lead on in the body, or in a header, but for addresses."""
+    told = [(name, value) for name, value in instance.answer.headers.items() if re.search("next|cursor", name.lower())]
+    return [(path, token) for path, token in [*instance.tokens(instance.body), *told] if not bodies.is_address(token)]
+
+
+def _by_next_url(instance: Instance) -> bool:
+    """By an address that an answer gives, in its body or in the header Link."""
+    shown = [instance.key(record) for record in instance.sample]
+    links = parse_header_links(instance.answer.headers.get("Link", ""))
+    addresses = [("Link", link["url"]) for link in links if link.get("rel") == "next"]
+    addresses += [(path, value) for path, value in instance.tokens(instance.body) if bodies.is_address(value)]
+    for path, value in addresses:
+        answer = instance.follow(instance.answer, value)
+        keys = instance.keys(answer) if answer else None
+        if keys and keys[0] not in shown:
+            instance.limit_works = instance.limit_works or (bool(instance.limit) and len(shown) == FEW)
+            instance.conventions |= {"paging": "next_url", "next_url_path": path}
+            instance.conclude("paging", "paging", f'by the address under "{path}"')
+            instance.conclude("next url path", "next_url_path", path)
+            return True
+    return False
+
+
+def _by_last_record(instance: Instance, names: Sequence[str]) -> bool:
+    """By the key of the last record, sent back."""
+    shown = [instance.key(record) for record in instance.sample]
+    if not instance.key_field(instance.main):
+        return False
+
+    def moves(names: Sequence[str]) -> Optional[bool]:
+        keys = instance.keys(instance.page(dict.fromkeys(names, shown[-1]), len(shown)))
+        return None if keys is None else keys[:1] != [] and keys[0] not in shown
+
+    return _paged(instance, "last_record", instance.bisect(names, moves), "by the key of the last record")
+
+
 def _paged(instance: Instance, way: str, name: Optional[str], text: str) -> bool:
     if name is None:
         return False
-    instance.conventions |= {"paging": way, f"{way}_parameter": name}
+    instance.conventions |= {"paging": way, _PARAMETERS[way]: name}
     instance.conclude("paging", "paging", text)
-    for setting in (f"{way}_parameter", *_MORE_SETTINGS.get(way, ())):
+    for setting in (_PARAMETERS[way], *_MORE_SETTINGS.get(way, ())):
         instance.conclude(setting.replace("_", " "), setting, f"{instance.conventions[setting]}")
-    if way != "cursor":
+    if way in ("offset", "page"):
         _find_end(instance, name)
     return True
 
 
 def _find_end(instance: Instance, name: str) -> None:
-    """Only an empty page ends a list: a server that repeats its last page would be read for ever."""
+    """Finds what ends a list beside an empty page."""
     topic, total = "end of a list", instance.total
-    answer = instance.page({name: _BEYOND if total is None else total + FEW}, FEW)
+    beyond = _BEYOND if total is None else total + FEW
+    answer = instance.page({name: beyond}, FEW)
     records = instance.records(answer)
     if records == []:
         instance.note(topic, "matches", "an empty page")
     elif records:
-        instance.note(topic, "fault", "the instance gives records beyond the end of the list, so no read would end")
+        # The last page again, or the first: it does not change however far one goes.
+        if instance.keys(instance.page({name: beyond + FEW}, FEW)) != instance.keys(answer):
+            instance.note(topic, "fault", "the instance gives records beyond the end of the list, so no read would end")
+            return
+        instance.conventions["end_of_list"] = "repeated"
+        instance.conclude(topic, "end_of_list", "a page that came before")
     elif total is None and answer.status not in (200, 204, 404, 410):
         instance.note(topic, "unknown", f"a page far beyond the end is refused ({answer.status})")
+    elif answer.ok or answer.status in (204, 404):
+        instance.conventions["end_of_list"] = "not_found"
+        instance.conclude(topic, "end_of_list", "no array" if answer.ok else f"{answer.status}")
     else:
-        said = "without an array" if answer.ok else f"with {answer.status}"
-        instance.note(topic, "fault", f"beyond it the instance answers {said}, where the connector needs an empty page")
+        instance.note(topic, "fault", f"beyond it the instance answers with {answer.status}, where an empty page is needed")
 
 
 def _nothing_moves(instance: Instance) -> None:
@@ -312,4 +372,9 @@ def _find_order(instance: Instance) -> None:
         instance.note("order", "note", f"{order}: a record created during a read can make others come twice")
 
 
-_WAYS: dict[str, Callable[[Instance, Sequence[str]], bool]] = {"cursor": _by_cursor, "offset": _by_offset, "page": _by_page}
+_WAYS: dict[str, Callable[[Instance, Sequence[str]], bool]] = {
+    "cursor": _by_cursor,
+    "offset": _by_offset,
+    "page": _by_page,
+    "last_record": _by_last_record,
+}

@@ -53,30 +53,42 @@ def envelope_filter(path: str, like: Optional[Component] = None) -> Component:
 
 
 def probe(instance: Instance) -> None:
-    """Chooses the collection to look at: the first with a few records; finds where they lie."""
-    best: tuple[int, str, Answer, str] = (-1, "", Answer(0), "")
-    unknown = ""
+    """Finds where the records of each collection lie, and chooses the one to look at: the first with a few records."""
+    found: dict[str, str] = {}
+    best, unknown = (-1, "", Answer(0)), ""
     for name in instance.paths:
         answer = instance.first(name)
-        if not answer.ok:
-            continue
-        path = bodies.envelope(answer.body, instance.conventions["records_path"])
+        path = bodies.envelope(answer.body, instance.records_path(name)) if answer.ok else None
         if path is None:
-            unknown = name
+            unknown = name if answer.ok else unknown
             continue
         count = len(at(answer.body, steps(path)))
-        if count > best[0]:
-            best = (count, name, answer, path)
-        if count >= FEW:
-            break
-    count, instance.main, answer, path = best
-    # An empty array says something only where it is not in its place.
-    if count > 0 or (count == 0 and path != instance.conventions["records_path"]):
-        instance.conventions["records_path"] = path
-        instance.conclude("records", "records_path", place(path))
+        # An empty array says something only where it is not in its place, or in none.
+        if count or path != instance.records_path(name):
+            found[name] = path
+        if count > best[0] and best[0] < FEW:
+            best = (count, name, answer)
+    count, instance.main, answer = best
+    if found:
+        _settle_paths(instance, found)
     if count > 0:
         instance.sample_from(answer)
     elif unknown:
         instance.note("records", "fault", f"no array of records in the answer for {unknown} at any place that a setting can name")
     elif any(instance.first(name).ok for name in instance.paths):
         instance.note("records", "unknown", "no collection holds a record that may be read, so nothing more can be found out")
+
+
+def _settle_paths(instance: Instance, found: dict[str, str]) -> None:
+    """The most common path is the convention, and others are said of their collections."""
+    paths, assumed = list(found.values()), instance.conventions["records_path"]
+    common = max(paths, key=lambda path: (paths.count(path), path == assumed))
+    if assumed in paths and paths.count(common) == 1:
+        common = assumed
+    given = {name: instance.records_path(name) for name in found}
+    instance.conventions["records_path"] = common
+    instance.conclude("records", "records_path", place(common))
+    for name, path in found.items():
+        instance.own[name].pop("records_path", None)
+        if path != common:
+            instance.differs(name, "records_path", path, path != given[name])

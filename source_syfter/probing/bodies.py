@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Optional
 from urllib.parse import urlsplit
@@ -17,13 +17,18 @@ _TOKEN_WORDS = ("next", "cursor", "after", "token", "continuation", "scroll")
 _TOKEN_PLACES = ("next_cursor", "nextCursor", "cursor", "next", "next_page_token", "nextPageToken", "next_token", "after")
 
 
+def escaped(path: Iterable[str]) -> list[str]:
+    r"""The keys of a path with a dot within a key written `\.`, as settings want it."""
+    return [step.replace(".", "\\.") for step in path]
+
+
 def objects(body: Any, records_path: str, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
     """The objects of an envelope with their paths, outermost first; not the records, and nothing that a setting cannot name."""
-    if not isinstance(body, dict) or len(path) > 3 or (path and ".".join(path) == records_path):
+    if not isinstance(body, dict) or len(path) > 3 or (path and ".".join(escaped(path)) == records_path):
         return
     yield path, body
     for name, value in body.items():
-        if not set(name) & set(".{}"):
+        if not set(name) & set("{}"):
             yield from objects(value, records_path, (*path, name))
 
 
@@ -32,10 +37,10 @@ def envelope(body: Any, assumed: str) -> Optional[str]:
     if isinstance(body, list):
         return "" if all(isinstance(each, dict) for each in body) else None
     found = [
-        (".".join([*path, name]), value)
+        (".".join(escaped([*path, name])), value)
         for path, holder in objects(body, "")
         for name, value in holder.items()
-        if isinstance(value, list) and all(isinstance(each, dict) for each in value) and not set(name) & set(".{}")
+        if isinstance(value, list) and all(isinstance(each, dict) for each in value) and not set(name) & set("{}")
     ]
     likeliest = sorted(
         found, key=lambda each: (not each[1], each[0] != assumed, _rank(each[0].rpartition(".")[2], _ENVELOPES), -len(each[1]))
@@ -73,7 +78,7 @@ def timestamp_form(values: Sequence[Any]) -> tuple[str, str]:
         # In seconds, today is a number below 10^10; in milliseconds that was April 1970.
         if all(number > 10**10 for number in numbers):
             return "epoch_ms", "epoch milliseconds"
-        return "", "epoch seconds"
+        return ("epoch_s", "epoch seconds") if all(number > 10**8 for number in numbers) else ("", "numbers")
     texts = [value for value in values if isinstance(value, str) and parse(value)]
     if len(texts) < len(values):
         return "", "a form of their own"
@@ -92,15 +97,24 @@ def total(body: Any, records_path: str, least: int) -> Optional[int]:
     return None
 
 
+def is_address(value: Any) -> bool:
+    """Whether a token is the address of a page: complete, from the root, or its query."""
+    return isinstance(value, str) and (value.startswith(("http://", "https://", "/")) or "?" in value)
+
+
+def _leads_on(name: str) -> bool:
+    return any(word in name.lower() for word in _TOKEN_WORDS)
+
+
 def tokens(body: Any, records_path: str, known: str) -> list[tuple[str, Any]]:
     """What in `body` may lead to the next page, with its path: texts and numbers beside the records whose name says so.
 
     What lies at `known` comes first, then the likeliest.
     """
     found = [
-        (".".join([*path, name]), value)
+        (".".join(escaped([*path, name])), value)
         for path, holder in objects(body, records_path)
         for name, value in holder.items()
-        if type(value) in (str, int) and value and any(word in name.lower() for word in _TOKEN_WORDS)
+        if type(value) in (str, int) and value and _leads_on(".".join([*path, name]) if is_address(value) else name)
     ]
     return sorted(found, key=lambda each: (each[0] != known, _rank(each[0].rpartition(".")[2], _TOKEN_PLACES)))

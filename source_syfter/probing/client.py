@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any, Optional
-from urllib.parse import quote
+from urllib.parse import parse_qs, quote, urlsplit
 
 import requests
 
@@ -17,8 +18,8 @@ from source_syfter.components.errors import ErrorHandler, explain, retry_after
 from source_syfter.problems import SyfterError
 from source_syfter.settings import Settings
 
-# No probe sends more requests than this; most need fewer than thirty.
-BOUND = 80
+# No probe sends more requests than this; most need fewer than forty.
+BOUND = 120
 # Seconds that a probe waits where the instance asks it to, and that it takes in all.
 _LONGEST_WAIT = 30.0
 _LONGEST_PROBE = 300.0
@@ -30,6 +31,7 @@ class Connection:
 
     authenticator: SameOriginAuthenticator
     error_handler: ErrorHandler
+    headers: Mapping[str, str]
     timeouts: tuple[float, float]
 
 
@@ -41,6 +43,9 @@ class Answer:
     is_json: bool = False
     body: Any = None
     error: Optional[SyfterError] = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    url: str = ""
+    collection: str = ""
 
     @property
     def ok(self) -> bool:
@@ -49,7 +54,7 @@ class Answer:
     @property
     def missing(self) -> bool:
         """Nothing of the API is here: not found, or a page for people."""
-        return self.status in (404, 405, 410) or (self.status == 200 and not self.is_json)
+        return self.status in (404, 410) or (self.status == 200 and not self.is_json)
 
 
 class Client:
@@ -73,11 +78,14 @@ class Client:
         self._connection = self._connect({**self._settings, "conventions": {**self._settings["conventions"], **conventions}})
         self._session.auth = self._connection.authenticator
 
-    def get(self, path: str, parameters: Mapping[str, Any]) -> Answer:
-        """The answer to GET `path`, below the host. Retries a transient failure once. Raises the error if nothing comes back."""
+    def get(self, path: str, parameters: Mapping[str, Any], method: str = "GET") -> Answer:
+        """The answer to a call of `path`, below the host, or of an address of its origin.
+
+        Retries a transient failure once. Raises the error if nothing comes back.
+        """
         for last in (False, True):
             try:
-                response = self._send(path, parameters)
+                response = self._send(path, parameters, method)
             except requests.RequestException as reason:
                 if last or isinstance(reason, requests.Timeout):
                     raise explain("probe", reason) from None
@@ -89,20 +97,24 @@ class Client:
             time.sleep(1.0 if seconds is None or seconds > _LONGEST_WAIT else seconds)
         raise AssertionError("the last try returns or raises")  # pragma: no cover
 
-    def _send(self, path: str, parameters: Mapping[str, Any]) -> requests.Response:
+    def _send(self, path: str, parameters: Mapping[str, Any], method: str) -> requests.Response:
         if self.count >= BOUND:
             raise problems.TOO_MANY_REQUESTS(count=BOUND)
         if time.monotonic() > self._end:
             raise problems.TOO_SLOW(seconds=_LONGEST_PROBE)
         self.count += 1
         self._on_request(self.count, path)
-        url = f"{self._settings['host']}/{quote(path, safe='/%~')}"
-        query = {**self._connection.authenticator.get_request_params(), **parameters}
-        return self._session.get(url, params=query, headers={"Accept": "application/json"}, timeout=self._connection.timeouts)
+        url = path if "://" in path else f"{self._settings['host']}/{quote(path, safe='/%~')}"
+        query = {**self._connection.authenticator.get_request_params(), **({} if method == "POST" else parameters)}
+        body = parameters if method == "POST" else None
+        # A parameter that the address has already is not sent twice.
+        query = {name: value for name, value in query.items() if name not in parse_qs(urlsplit(url).query)}
+        headers, timeouts = self._connection.headers, self._connection.timeouts
+        return self._session.request(method, url, params=query, json=body, headers=dict(headers), timeout=timeouts)
 
     def _answer(self, response: requests.Response) -> Answer:
         error = None if response.ok else self._connection.error_handler.refusal(response)[1]
-        try:
-            return Answer(response.status_code, True, json.loads(response.content), error)
-        except (ValueError, RecursionError):
-            return Answer(response.status_code, error=error)
+        answer = Answer(response.status_code, error=error, headers=response.headers, url=response.url)
+        with suppress(ValueError, RecursionError):
+            answer.body, answer.is_json = json.loads(response.content), True
+        return answer

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Optional
+from urllib.parse import urljoin
 
+from source_syfter.components.http import same_origin
+from source_syfter.components.naming import FieldNames, lifted
 from source_syfter.components.pages import at, steps
 from source_syfter.probing import bodies
 from source_syfter.probing.client import BOUND, Answer, Client
 from source_syfter.probing.report import Finding, Report, Status
 from source_syfter.secrecy import presentable
-from source_syfter.settings import Settings
+from source_syfter.settings import Settings, as_typed
 from source_syfter.spec import name_of
 
 # Records asked for where a few will do: enough to see a page move by one and by two.
@@ -23,7 +26,7 @@ Record = dict[str, Any]
 class Instance:
     """An instance as far as it is known: `conventions` holds what was found out, or is still assumed."""
 
-    def __init__(self, settings: Settings, manifest: Mapping[str, Any], client: Client) -> None:
+    def __init__(self, settings: Settings, manifest: Mapping[str, Any], client: Client, schemas: Mapping[str, set[str]]) -> None:
         self.client = client
         self.settings = settings
         self.manifest = manifest
@@ -31,7 +34,14 @@ class Instance:
         self.conventions = dict(self.assumed)
         # Each collection's path below the prefix, by name.
         self.paths = {name_of(each): each["$parameters"]["collection"] for each in manifest["streams"]}
-        self.paths |= {each["name"]: each["path"] for each in settings["additional_collections"]}
+        given = {each["name"]: each for each in [*settings["collections"], *settings["additional_collections"]]}
+        self.paths |= {name: each["path"] for name, each in given.items() if each["path"]}
+        # What differs at single collections: as given, and as found out.
+        self.own: dict[str, dict[str, Any]] = {name: {} for name in self.paths}
+        for name, each in given.items():
+            self.own[name] |= {key: each[key] for key in ("records_path", "primary_key") if each[key] is not None}
+        # The fields that the schema of each stream of the connector knows.
+        self.schemas = schemas
         self.report = Report(settings["host"], most_requests=BOUND)
         # The parameter that is sent for the page size, and whether it was seen to work.
         self.limit: Optional[str] = self.conventions["limit_parameter"] or None
@@ -40,6 +50,7 @@ class Instance:
         self.main = ""
         self.sample: list[Record] = []
         self.body: Any = None
+        self.answer = Answer(0)
         self.largest_page: list[Record] = []
         # The keys of the first records of the list; where it moves, others come.
         self.ids: list[Any] = []
@@ -53,8 +64,19 @@ class Instance:
 
     def ask(self, name: str, parameters: Mapping[str, Any]) -> Answer:
         """What the collection `name` answers."""
-        prefix = self.conventions["path_prefix"]
-        return self.client.get("/".join(filter(None, [prefix, self.paths[name]])), parameters)
+        path = "/".join(filter(None, [self.conventions["path_prefix"], self.paths[name]]))
+        answer = self.client.get(path, parameters, self.conventions["method"])
+        answer.collection = name
+        return answer
+
+    def follow(self, answer: Answer, address: str) -> Optional[Answer]:
+        """The answer at an address that `answer` gave; None for one of another origin, where nothing is sent."""
+        target = urljoin(answer.url, address)
+        if not same_origin(answer.url, target):
+            return None
+        found = self.client.get(target, {})
+        found.collection = answer.collection
+        return found
 
     def page(self, parameters: Mapping[str, Any], size: int) -> Answer:
         """A page of the main collection."""
@@ -75,8 +97,31 @@ class Instance:
         """The records in `answer`; None if it holds none where they should be."""
         if not answer.ok:
             return None
-        found = at(answer.body, steps(self.conventions["records_path"]))
-        return found if isinstance(found, list) and all(isinstance(each, dict) for each in found) else None
+        found = at(answer.body, steps(self.records_path(answer.collection)))
+        if not isinstance(found, list) or not all(isinstance(each, dict) for each in found):
+            return None
+        path = steps(self.conventions["fields_path"] or "")
+        return [lifted(each, path) for each in found] if path else found
+
+    def records_path(self, name: str) -> str:
+        """Where the records of a collection lie."""
+        return str(self.own.get(name, {}).get("records_path", self.conventions["records_path"]))
+
+    def names(self, name: str) -> FieldNames:
+        """The names that the fields of a collection get under what is known by now."""
+        conventions = self.conventions
+        known = {
+            "id": self.key_field(name),
+            "created_at": conventions["created_at_field"],
+            "updated_at": conventions["updated_at_field"],
+        }
+        renames = {sent: own for own, sent in known.items() if sent and sent != own}
+        return FieldNames(renames, conventions["field_names"] == "snake_case")
+
+    def key_field(self, name: str) -> str:
+        """The records' own name for the key of a collection; empty if they have none."""
+        key = str(self.own.get(name, {}).get("primary_key", self.conventions["id_field"]))
+        return "" if key == "none" else key
 
     def keys(self, answer: Answer) -> Optional[list[Any]]:
         """The keys of the records in `answer`, in order; None if it holds none where they should be."""
@@ -85,7 +130,7 @@ class Instance:
 
     def key(self, record: Record) -> Any:
         """What tells `record` from others: its key, or else all of it."""
-        key = record.get(self.conventions["id_field"])
+        key = record.get(self.key_field(self.main))
         return json.dumps(record, sort_keys=True) if key is None else key
 
     def bisect(self, names: Sequence[str], works: Callable[[Sequence[str]], Optional[bool]]) -> Optional[str]:
@@ -104,16 +149,25 @@ class Instance:
 
     def sample_from(self, answer: Answer) -> None:
         """Takes the records of `answer` for the sample."""
-        self.sample, self.body = self.records(answer) or [], answer.body
+        self.sample, self.body, self.answer = self.records(answer) or [], answer.body, answer
 
     @property
     def total(self) -> Optional[int]:
         """How many records the list has, if the answer says it in so many words."""
-        return bodies.total(self.body, self.conventions["records_path"], len(self.sample))
+        return bodies.total(self.body, self.records_path(self.main), len(self.sample))
 
     def tokens(self, body: Any) -> list[tuple[str, Any]]:
         """What in `body` may lead to the next page, with its path; the likeliest first."""
-        return bodies.tokens(body, self.conventions["records_path"], self.conventions["cursor_path"])
+        known = self.conventions["next_url_path" if self.conventions["paging"] == "next_url" else "cursor_path"]
+        return bodies.tokens(body, self.records_path(self.main), known)
+
+    def differs(self, name: str, setting: str, value: str, is_new: bool = True) -> None:
+        """Reports what differs at one collection; `is_new`: and is not set already."""
+        self.own[name][setting] = value
+        text = f'"{as_typed(setting, value, "collections[]")}"'
+        self.note(
+            f"{name}: {setting.replace('_', ' ')}", "differs" if is_new else "matches", text, "collections" if is_new else ""
+        )
 
     def note(self, topic: str, status: Status, text: str, setting: str = "") -> None:
         """Reports a finding; `setting`: the one that stands for it."""
