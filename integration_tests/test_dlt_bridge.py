@@ -15,6 +15,7 @@ import pymysql
 import pytest
 
 from sandbox import COLLECTIONS, Sandbox, running
+from syfter_dlt.connector import Connector
 from testing.dbt_warehouses import ROOT, Server, mariadb
 
 # dlt takes seconds to start, and minutes on a machine that is busy.
@@ -233,3 +234,17 @@ def test_secrets_are_in_no_file_and_no_message(warehouse: Warehouse, box: Sandbo
     files = [file for file in tmp_path.rglob("*") if file.is_file() and file.name != "config.json"]
     assert len(files) > 3
     assert not [file for file in files if any(secret.encode() in file.read_bytes() for secret in secrets)]
+
+
+def test_a_replaced_refresh_token_is_kept(box: Sandbox, tmp_path: Path) -> None:
+    """A provider takes each of them once: what the connector says of it goes into the configuration file at once."""
+    box.auth.rotates = True
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(box.config(auth="oauth2_refresh_token", kept=1)), encoding="utf-8")
+
+    for _ in range(2):
+        Connector(path).check()
+
+    saved = json.loads(path.read_text(encoding="utf-8"))
+    assert saved["credentials"]["refresh_token"] == box.auth.refresh_token == "sandbox-refresh-rotated-0002"
+    assert saved["kept"] == 1

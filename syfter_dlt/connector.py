@@ -6,6 +6,7 @@ A client of the Airbyte protocol for the bridge and for the demo; it does not ne
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -116,6 +117,13 @@ class Connector:
                 process.kill()
                 process.wait()
 
+    def _save(self, config: dict[str, Any]) -> None:
+        """Keeps what the connector changed in its configuration: a refresh token that was replaced. Complete or not at all."""
+        written = self._config.with_name(f"{self._config.name}.new")
+        written.touch(mode=0o600)
+        written.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(written, self._config)
+
     def _messages(self, process: subprocess.Popen[str]) -> Iterator[Message]:
         """Every message, its warnings also printed; at the end an error, if the program failed without one."""
         failed = False
@@ -124,6 +132,8 @@ class Connector:
             if message is None:
                 print(line, end="", file=sys.stderr)
                 continue
+            if message["type"] == "CONTROL" and "connectorConfig" in message["control"]:
+                self._save(message["control"]["connectorConfig"]["config"])
             if message["type"] == "LOG" and message["log"]["level"] == "WARN":
                 print(message["log"]["message"], file=sys.stderr)
             failed = failed or error_in(message) is not None
