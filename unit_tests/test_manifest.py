@@ -151,6 +151,16 @@ def test_patterns_have_descriptors_and_match_their_examples_and_defaults() -> No
             )
 
 
+def test_an_optional_text_may_be_cleared() -> None:
+    """Airbyte's form checks the pattern before it drops an empty text."""
+    for path, field in fields_of(SPEC):
+        owner: Any = SPEC
+        for step in path[:-2]:
+            owner = owner[step]
+        if "pattern" in field and path[-1] not in owner.get("required", []):
+            assert re.search(field["pattern"], ""), path
+
+
 def test_what_the_spec_shows_passes_a_server_that_checks_formats() -> None:
     """Airbyte's server refuses a configuration in which a value is not of the `format` of its field."""
     checker = jsonschema.FormatChecker()
@@ -185,7 +195,7 @@ DEFAULTS = {
     "allow_insecure_http": False,
     "conventions.path_prefix": "api",
     "conventions.api_key_header": "Authorization",
-    "conventions.api_key_prefix": "Api-Key ",
+    "conventions.api_key_prefix": "Api-Key",
     "conventions.records_path": "data",
     "conventions.paging": "offset",
     "conventions.limit_parameter": "limit",
