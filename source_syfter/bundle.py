@@ -46,6 +46,9 @@ def bundle(config: Optional[Mapping[str, Any]] = None) -> Component:
     # The user chooses the scheme when the manifest runs; this one only makes the config whole.
     chosen["credentials"] = {"auth_type": "bearer", "access_token": "none"}
     settings = complete(chosen, package["spec"]["connection_specification"])
+    if settings["conventions"]["paging"] == "next_url":
+        # Stock parts send the credentials wherever the address leads.
+        raise problems.NOT_IN_BUNDLE(setting="conventions.paging: next_url")
     for name, stock in _STOCK_ONLY.items():
         if settings["conventions"][name] != stock:
             raise problems.NOT_IN_BUNDLE(setting=f"conventions.{name}")
@@ -125,6 +128,8 @@ def _word_errors(definitions: Component) -> None:
 def _streams(package: Component, settings: Settings) -> Iterator[Component]:
     """The streams of the package, each with its schema in it, and those that the user adds."""
     definitions = package["definitions"]
+    if any(each["as"] for collection in streams.collections(package, settings) for each in collection["fields"]):
+        raise problems.NOT_IN_BUNDLE(setting="collections[].fields[].as")
     own = {each["name"]: each for each in streams.collections(package, settings)}
     for stream in package["streams"]:
         yield _stream(definitions, stream, settings, own.pop(name_of(stream), None))

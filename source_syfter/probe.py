@@ -28,16 +28,21 @@ from source_syfter.settings import Settings, as_typed, complete, from_file
 from source_syfter.spec import manifest, name_of
 
 
-def probe(config: Mapping[str, Any], on_request: Callable[[int, str], None] = lambda count, path: None) -> Report:
+def probe(
+    config: Mapping[str, Any],
+    on_request: Callable[[int, str], None] = lambda count, path: None,
+    save_refresh_token: Callable[[str], None] = lambda token: None,
+) -> Report:
     """Probes the instance of `config`, a configuration as the user typed it.
 
-    `on_request` is told the number and the path of each request. Raises a config error for a configuration that is not valid.
+    `on_request` is told the number and the path of each request, `save_refresh_token` each refresh token that replaces the one
+    in the config, which is then worth nothing. Raises a config error for a configuration that is not valid.
     """
     hide_secrets(config)
     package = manifest()
     settings = complete(config, package["spec"]["connection_specification"])
     # The probe gives up early, as a check does.
-    settings[context.KEY] = context.Context(context.CHECK)
+    settings[context.KEY] = context.Context(context.CHECK, save_refresh_token=save_refresh_token)
     client = Client(settings, lambda chosen: _connection(package, chosen), on_request)
     known = {name_of(stream) for stream in package["streams"]}
     schemas = {name: set(inline_schema(name)["schema"]["properties"]) for name in known}
@@ -83,18 +88,29 @@ def main(args: Sequence[str]) -> int:
         # The parser's 2 means something else here.
         return 1 if stop.code else 0
     try:
-        config = merged(from_file(options.config), told(options.set))
+        typed = from_file(options.config)
+        config = merged(typed, told(options.set))
+
+        def save(token: str) -> None:
+            nonlocal config
+            replaced = {"credentials": {"refresh_token": token}}
+            config = merged(config, replaced)
+            write(Path(options.config), merged(typed, replaced))
+
         with running_count(BOUND) as on_request:
-            report = probe(config, on_request)
+            report = probe(config, on_request, save)
+        if options.write:
+            write(options.write, merged(config, report.suggested_config))
     except SyfterError as error:
         print(presentable(error.text), file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"{error.filename} cannot be written: {error.strerror}.", file=sys.stderr)
         return 1
     if options.json:
         print(json.dumps(report.as_json(), indent=2))
     else:
         show(report)
-    if options.write:
-        write(options.write, merged(config, report.suggested_config))
     return report.exit_code
 
 
@@ -123,14 +139,28 @@ def merged(config: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]
 
 
 def write(path: Path, config: Mapping[str, Any]) -> None:
-    """Writes `config` to `path`, keeps a copy of what was there, and prints the difference without secrets."""
+    """Writes `config` to `path`, keeps what was there beside it, and prints the difference without secrets to standard error.
+
+    Both files are for their owner alone. Raises OSError, and a config error for a file that holds something else.
+    """
     before, after = "", json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+    hide_secrets(config)
     if path.exists():
-        before = json.dumps(from_file(str(path)), indent=2, ensure_ascii=False) + "\n"
-        path.with_name(f"{path.name}.bak").write_bytes(path.read_bytes())
-    path.write_text(after, encoding="utf-8")
+        there = from_file(str(path))
+        hide_secrets(there)
+        before = json.dumps(there, indent=2, ensure_ascii=False) + "\n"
+        _keep(path.with_name(f"{path.name}.bak"), path.read_text(encoding="utf-8"))
+    _keep(path, after)
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "before", str(path), n=1, lineterm="")
-    print(presentable("\n".join(lines)) or f"{path} has all of it already.")
+    print(presentable("\n".join(lines)) or f"{path} has all of it already.", file=sys.stderr)
+
+
+def _keep(path: Path, text: str) -> None:
+    new = path.with_name(f"{path.name}.new")
+    new.unlink(missing_ok=True)
+    new.touch(mode=0o600)
+    new.write_text(text, encoding="utf-8")
+    new.replace(path)
 
 
 def _connection(package: Mapping[str, Any], settings: Settings) -> Connection:

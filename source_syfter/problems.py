@@ -87,6 +87,9 @@ NAME_TWICE = Problem("invalid-config", CONFIG, 'Collections: the name "{name}" s
 INCOMPLETE_COLLECTION = Problem("invalid-config", CONFIG,
     'Collections: "{name}" is no stream of the connector, so it needs path and primary_key',
     "Enter them, or correct the name.")
+HEADER_TWICE = Problem("invalid-config", CONFIG,
+    'Additional headers: "{name}" is sent already',
+    "Leave it out, or use the scheme under Authentication that sends it.")
 PARAMETER_TWICE = Problem("invalid-config", CONFIG, 'Two parameters are called "{name}"', "Give each a name of its own.")
 NOT_IN_BUNDLE = Problem("not-in-bundle", CONFIG,
     "{setting} cannot be said in stock parts",

@@ -45,7 +45,9 @@ def forms(config: Mapping[str, Any]) -> list[str]:
             plain.add(f"{credentials.get(user, '')}:{credentials[secret]}")
     found = set(plain)
     for text in plain | {text.strip() for text in plain}:
-        found |= {text, quote(text), quote(text, safe=""), quote_plus(text), json.dumps(text)[1:-1], repr(text)[1:-1]}
+        found |= {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1]}
+        for escaped in (quote(text), quote(text, safe=""), quote_plus(text), quote(text, safe="!'()*~")):
+            found |= {escaped, re.sub("%[0-9A-F]{2}", lambda match: match[0].lower(), escaped)}
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             encoded = encode(text.encode()).decode()
             found |= {encoded, encoded.rstrip("=")}

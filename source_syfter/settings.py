@@ -76,6 +76,7 @@ def complete(config: Mapping[str, Any], spec: Schema) -> Settings:
         if moment is None:
             raise problems.NO_DATE(field="Start date (start_date)", value=start)
         settings["start_date"] = to_iso(moment)
+    _check_headers(settings)
     conventions = settings["conventions"]
     conventions["path_prefix"] = _path(conventions["path_prefix"])
     prefix = conventions["api_key_prefix"]
@@ -173,7 +174,11 @@ def _error(error: jsonschema.ValidationError, schema: Schema, within: str) -> Sy
     title = f"{field.get('title', 'The configuration')} ({key})"
     # Never a value from the credentials, nor a password in an address.
     value = str(error.instance)[:60]
-    if isinstance(error.instance, (str, int, float)) and not key.startswith("credentials") and "@" not in value:
+    if (
+        isinstance(error.instance, (str, int, float))
+        and not key.startswith(("credentials", "additional_headers"))
+        and "@" not in value
+    ):
         title += f': "{value}"'
     return _PROBLEMS[error.validator](title, field, expected)
 
@@ -243,3 +248,13 @@ def _credentials(credentials: Mapping[str, Any], spec: Schema, insecure: bool) -
     if "token_url" in cleaned:
         cleaned["token_url"] = _address("Token URL (credentials.token_url)", cleaned["token_url"], insecure)
     return dict(cleaned)
+
+
+def _check_headers(settings: Settings) -> None:
+    names = [each["name"].lower() for each in settings["additional_headers"]]
+    taken = {"accept", "authorization", settings["conventions"]["api_key_header"].lower()}
+    for header, name in zip(settings["additional_headers"], names, strict=True):
+        if names.count(name) > 1 or name in taken:
+            raise problems.HEADER_TWICE(name=header["name"])
+        if not (header["value"].isprintable() and header["value"].isascii()):
+            raise problems.UNSENDABLE(field=f"Value of the header {header['name']} (additional_headers[].value)")

@@ -47,7 +47,11 @@ def test_next_url_in_the_link_header(instance: Instance) -> None:
     assert instance.queries("articles")[1] == {"page": "2"}
 
 
-@pytest.mark.parametrize("target", ["https://evil.test/api/articles?p=2", "//evil.test/x", "http://syfter.test/api/articles?p=2"])
+ELSEWHERE = ["https://evil.test/api/articles?p=2", "//evil.test/x", "http://syfter.test/api/articles?p=2"]
+ELSEWHERE += ["https://syfter.test:abc/x", "http://[oops"]
+
+
+@pytest.mark.parametrize("target", ELSEWHERE)
 def test_next_url_of_another_origin_is_refused(instance: Instance, target: str) -> None:
     instance.always_answers("articles", pages(*links(target)))
 
@@ -102,7 +106,7 @@ def test_post(instance: Instance) -> None:
 
 
 def test_additional_headers_are_sent_and_hidden(instance: Instance) -> None:
-    header = {"name": "X-Account", "value": '4711-"sécret"'}
+    header = {"name": "X-Account", "value": '4711-"secret"'}
     instance.always_answers("articles", Answer({"message": "no such account: " + header["value"]}, 400))
 
     outcome = read(config(additional_headers=[header]), "articles")
@@ -119,6 +123,40 @@ def test_a_list_that_ends_where_nothing_is_found(instance: Instance, end: Answer
     instance.asked.clear()
     instance._count.clear()
     assert not read(config(), "articles").completed("articles"), "unless the settings say so"
+
+
+def test_what_is_no_answer_of_a_list_is_no_end(instance: Instance) -> None:
+    for odd in (Answer({"status": "processing"}, 202), Answer({"errors": ["the database is down"]})):
+        instance._count.clear()
+        instance.always_answers("articles", pages(Answer({"data": some(2)}), odd, Answer({"data": some(1, 3)})))
+
+        assert not read(config(conventions={"end_of_list": "not_found"}), "articles").completed("articles")
+
+
+def test_only_the_page_before_ends_a_list_that_repeats_its_last(instance: Instance) -> None:
+    rows = [[{"id": 1}, {"id": 2}], [{"id": 3}, {"id": 4}], [{"id": 2}, {"id": 1}]]
+    instance.always_answers("articles", pages(*(Answer({"data": page}) for page in rows)))
+
+    assert "[repeated-page]" in read(config(conventions={"end_of_list": "repeated"}), "articles").message_of("articles")
+
+
+def test_an_empty_inner_object_does_not_end_the_read(instance: Instance) -> None:
+    instance.always_answers("articles", pages(Answer({"data": [{"node": {"id": 1}}, {"node": {}}, {"node": {"id": 3}}]})))
+
+    outcome = read(config(conventions={"fields_path": "node"}), "articles", "companies")
+
+    assert outcome.records["articles"] == [{"id": 1}, {"node": {}}, {"id": 3}]
+    assert outcome.completed("articles")
+
+
+@pytest.mark.parametrize(("key", "cursor"), [({"ArticleId": 7, "id": 99}, "7"), ({"ArticleId": "a"}, "a")])
+def test_the_key_of_a_stream_of_its_own_leads_on(instance: Instance, key: Json, cursor: str) -> None:
+    instance.always_answers("articles", pages(Answer({"data": [key]})))
+    own = [{"name": "articles", "primary_key": "ArticleId"}]
+
+    read(config(collections=own, conventions={"paging": "last_record"}), "articles")
+
+    assert instance.queries("articles")[1]["cursor"] == cursor
 
 
 @pytest.mark.parametrize("end", [Answer(status=404), Answer(b"", status=204), Answer({"total": 3})])
@@ -207,6 +245,9 @@ def test_a_stream_without_a_key_and_streams_without_a_date(instance: Instance) -
         ),
         ({"conventions": {"limit_parameter": "n", "offset_parameter": "n"}}, '"n"'),
         ({"conventions": {"api_key_parameter": "limit"}}, '"limit"'),
+        ({"additional_headers": [{"name": "authorization", "value": "x"}]}, "authorization"),
+        ({"additional_headers": [{"name": "X-A", "value": "x"}, {"name": "x-a", "value": "y"}]}, "X-A"),
+        ({"additional_headers": [{"name": "X-A", "value": "a\nb"}]}, "X-A"),
     ],
 )
 def test_names_that_clash_are_config_errors(overrides: Json, word: str) -> None:
@@ -217,7 +258,10 @@ def test_names_that_clash_are_config_errors(overrides: Json, word: str) -> None:
     assert "[invalid-config]" in message
 
 
-@pytest.mark.parametrize("setting", [{"fields_path": "node"}, {"field_names": "snake_case"}, {"end_of_list": "short"}])
+BEYOND_STOCK = [{"fields_path": "node"}, {"field_names": "snake_case"}, {"end_of_list": "short"}, {"paging": "next_url"}]
+
+
+@pytest.mark.parametrize("setting", BEYOND_STOCK)
 def test_the_bundle_refuses_what_stock_parts_cannot_say(setting: Json) -> None:
     with pytest.raises(SyfterError, match=next(iter(setting))) as caught:
         bundle(config(conventions=setting))

@@ -45,6 +45,12 @@ def test_snake_case_is_final(name: str) -> None:
         ({"cursor": "c", "node": {"fields": {"name": "x"}, "id": 1}}, ["node", "fields"], {"cursor": "c", "id": 1, "name": "x"}),
         ({"id": 1, "attributes": None}, ["attributes"], {"id": 1, "attributes": None}),
         ({"id": 1}, ["attributes"], {"id": 1}),
+        ({"node": {}}, ["node"], {"node": {}}),
+        (
+            {"id": 1, "attributes_id": "kept", "attributes": {"id": 2}},
+            ["attributes"],
+            {"id": 1, "attributes_id": "kept", "attributes": {"id": 2}},
+        ),
     ],
 )
 def test_fields_of_an_inner_object_are_lifted(record: Any, path: list[str], result: Any) -> None:

@@ -662,11 +662,33 @@ def test_a_suggestion_is_written_with_a_copy_and_a_difference(
 
     assert json.loads(path.read_text()) == config(conventions={"paging": "offset", "records_path": "items"}, future=1)
     assert (tmp_path / "config.json.bak").read_text() == before
-    printed = capsys.readouterr().out
+    printed = capsys.readouterr().err
     assert '+    "records_path": "items"' in printed
     assert KEY not in printed
+    assert {oct(file.stat().st_mode & 0o777) for file in tmp_path.iterdir()} == {"0o600"}
     assert main(["--config", str(path), "--write", str(path)]) == 0
-    assert "already" in capsys.readouterr().out
+    assert "already" in capsys.readouterr().err
+
+
+def test_a_refresh_token_that_is_replaced_is_kept(instance: Instance, tmp_path: Path) -> None:
+    """The probe uses the one in the file up, so the next one has to be there before anything else happens."""
+    given = config(credentials=oauth(auth_type="oauth2_refresh_token", refresh_token="rt-unit-first-4711"))
+    rotated = {"access_token": "at-unit-0815", "refresh_token": "rt-unit-second-4711"}
+    instance.always_answers("token", Answer(rotated))
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(given), encoding="utf-8")
+
+    assert main(["--config", str(path)]) == 0
+
+    assert json.loads(path.read_text())["credentials"]["refresh_token"] == "rt-unit-second-4711"
+
+
+def test_a_file_that_cannot_be_written_is_named(instance: Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config()), encoding="utf-8")
+
+    assert main(["--config", str(path), "--write", str(tmp_path / "no" / "config.json")]) == 1
+    assert "cannot be written" in capsys.readouterr().err
 
 
 def test_an_offset_that_is_called_a_page_is_an_offset(instance: Instance) -> None:

@@ -17,7 +17,7 @@ from source_syfter.components.errors import explain, own_words
 from source_syfter.components.http import BoundedBody, origin, redirect_target, same_origin
 from source_syfter.components.part import Part
 from source_syfter.problems import SyfterError
-from source_syfter.secrecy import maskable
+from source_syfter.secrecy import forms, maskable
 
 # Seconds to connect to the token endpoint and to wait for it: with a page's 30, a check ends within a minute.
 TOKEN_TIMEOUT = (10.0, 20.0)
@@ -122,8 +122,8 @@ class OAuthAuthenticator(Part, DeclarativeAuthenticator):
         used = self._context.refresh_token or self.config["credentials"].get("refresh_token")
         if not used or not isinstance(refresh_token, str) or refresh_token in ("", used):
             return
-        if maskable(refresh_token):
-            add_to_secrets(refresh_token)
+        for form in forms({"credentials": {"refresh_token": refresh_token}}):
+            add_to_secrets(form)
         self._context.save_refresh_token(refresh_token)
         self._context.refresh_token = refresh_token
 

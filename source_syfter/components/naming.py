@@ -21,19 +21,23 @@ def snake_case(name: str) -> str:
 def lifted(record: Mapping[str, Any], path: Iterable[str]) -> Record:
     """`record` with the fields of the object at `path` beside its own, and without that object.
 
-    On a clash the outer field keeps its name and the inner one gets the last key of `path` in front.
+    On a clash the outer field keeps its name and the inner one gets the last key of `path` in front. Where nothing is to be
+    lifted, or that name is taken, too, the record stays as it is.
     """
     first, *rest = path
     inner = record.get(first)
     outer = {name: value for name, value in record.items() if name != first}
-    if not isinstance(inner, dict):
+    if not isinstance(inner, dict) or not inner:
         return dict(record)
     if rest:
         below = lifted(inner, rest)
         if len(below) == len(inner) and below == inner:
             return dict(record)
         inner, first = below, rest[-1]
-    return {**outer, **{f"{first}_{name}" if name in outer else name: value for name, value in inner.items()}}
+    lifted_names = {name: f"{first}_{name}" if name in outer else name for name in inner}
+    if len({*outer, *lifted_names.values()}) < len(outer) + len(inner):
+        return dict(record)
+    return {**outer, **{lifted_names[name]: value for name, value in inner.items()}}
 
 
 class FieldNames:

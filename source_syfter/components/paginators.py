@@ -125,15 +125,19 @@ class NextUrl(NextToken):
         found = super()._next(response, count, None)
         if found is None:
             return None
-        address = urljoin(response.url, found)
-        if not same_origin(response.url, address):
+        try:
+            address = urljoin(response.url, found)
+            is_here = same_origin(response.url, address)
+        except ValueError:
+            address, is_here = "invalid://address", False
+        if not is_here:
             raise problems.NEXT_ELSEWHERE(stream=self._stream, address=origin(address))
         if address == token:
             raise problems.REPEATED_TOKEN(stream=self._stream, path=self.token_path)
         return address
 
     def _found(self, response: requests.Response) -> Any:
-        if self.token_path == "Link":
+        if self.token_path.lower() == "link":
             return response.links.get("next", {}).get("url")
         return at(body_of(response), steps(self.token_path))
 
@@ -150,7 +154,7 @@ class LastRecord(_UntilEmpty):
             return None
         last, name = last_record_of(response), self.last_record_field or self.key
         found = last.get(name)
-        if not isinstance(found, (str, int, float)):
+        if not isinstance(found, (str, int, float)) or isinstance(found, bool):
             raise problems.NO_LAST_FIELD(stream=self._stream, field=name)
         if str(found) == token:
             raise problems.REPEATED_TOKEN(stream=self._stream, path=name)

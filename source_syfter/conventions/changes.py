@@ -41,9 +41,7 @@ def bundle(definitions: dict[str, Any], settings: Settings) -> None:
     conventions = settings["conventions"]
     if conventions["updated_since_parameter"]:
         # Not sent before there is a state or a start date, as in the package.
-        first = " and not next_page_token" if conventions["paging"] == "next_url" else ""
-        sent = _AS_SENT[conventions["updated_since_format"]]
-        sent = f"{{{{ {sent} if {_START}[:10] > '1970-01-01'{first} else '' }}}}"
+        sent = f"{{{{ {_AS_SENT[conventions['updated_since_format']]} if {_START}[:10] > '1970-01-01' else '' }}}}"
         definitions["requester"]["request_parameters"][conventions["updated_since_parameter"]] = sent
     start = "format_datetime(config['start_date'], '%Y-%m-%dT%H:%M:%S.%f+0000')"
     start = f"{{{{ {start} if config.get('start_date') else '1970-01-01T00:00:00.000000+0000' }}}}"

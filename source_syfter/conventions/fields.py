@@ -44,7 +44,7 @@ def transformations(
     """The transformations of a stream in stock parts. `fields`: those that it has; `names`: those renamed, as sent."""
     parts: list[Component] = []
     if names:
-        added = [_added(name, f"{{{{ record.get({json.dumps(sent)}) | tojson }}}}") for sent, name in names.items()]
+        added = [_added(name, _sent(sent)) for sent, name in names.items()]
         parts.append({"type": "AddFields", "fields": added})
         parts.append({"type": "RemoveFields", "field_pointers": [[sent] for sent in names]})
     form = settings["conventions"]["timestamp_format"]
@@ -53,6 +53,12 @@ def transformations(
         units = 1000 if form == "epoch_ms" else 1
         parts.append({"type": "AddFields", "fields": [_added(name, _iso(name, units)) for name in known]})
     return parts
+
+
+def _sent(name: str) -> str:
+    # Texts as JSON, which keeps "1e5" a text; an absent field stays absent.
+    value = f"record.get({json.dumps(name)})"
+    return f"{{{{ ({value} | tojson) if {value} is string else {value} }}}}"
 
 
 def _added(name: str, value: str) -> Component:

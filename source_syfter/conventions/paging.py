@@ -62,17 +62,13 @@ def bundle(definitions: Component, settings: Settings) -> None:
     if paging == "none":
         definitions[name] = {"type": "NoPagination"}
     else:
-        option: Component = {"type": "RequestPath"}
-        if paging != "next_url":
-            parameter = conventions[_PARAMETERS[paging]]
-            option = {"type": "RequestOption", "inject_into": "request_parameter", "field_name": parameter}
+        parameter = conventions[_PARAMETERS[paging]]
+        option = {"type": "RequestOption", "inject_into": "request_parameter", "field_name": parameter}
         strategy = _strategy(conventions)
         definitions[name] = {"type": "DefaultPaginator", "page_token_option": option, "pagination_strategy": strategy}
         if conventions["limit_parameter"]:
-            size = f"config.get('page_size') or {settings['page_size']}"
-            # The address of a next page has its own parameters.
-            size = f"'' if next_page_token else ({size})" if paging == "next_url" else size
-            definitions["requester"]["request_parameters"][conventions["limit_parameter"]] = f"{{{{ {size} }}}}"
+            size = f"{{{{ config.get('page_size') or {settings['page_size']} }}}}"
+            definitions["requester"]["request_parameters"][conventions["limit_parameter"]] = size
     definitions["base_stream"]["retriever"]["paginator"] = reference(name)
 
 
@@ -84,19 +80,17 @@ def _strategy(conventions: Settings) -> Component:
         return {"type": "PageIncrement", "start_from_page": conventions["first_page"], "inject_on_first_request": True}
     if paging == "last_record":
         field = conventions["last_record_field"] or conventions["id_field"]
-        # After the transformations, the key has its new name.
-        value = item("last_record", ["id" if field == conventions["id_field"] else field])
+        # After the transformations, the known fields have their new names.
+        known = {conventions[f"{name}_field"]: name for name in ("id", "created_at", "updated_at")}
+        value = item("last_record", [str(known.get(field, field))])
         return {
             "type": "CursorPagination",
             "cursor_value": f"{{{{ {value} | tojson }}}}",
             "stop_condition": "{{ last_page_size == 0 }}",
         }
-    path = steps(conventions["next_url_path" if paging == "next_url" else "cursor_path"])
-    if paging == "next_url" and path == ["Link"]:
-        token, there = "headers['link']['next']['url']", "headers.get('link') and headers['link'].get('next')"
-    else:
-        token, there = item("response", path), leads_somewhere("response", path)
-    if paging == "cursor" and len(path) == 1:
+    path = steps(conventions["cursor_path"])
+    token, there = item("response", path), leads_somewhere("response", path)
+    if len(path) == 1:
         # The name of a header, where the body has no such field.
         token = f"({token} if {there} else {item('headers', path)} if {json.dumps(path[0])} in headers else '')"
         there = "true"

@@ -85,11 +85,20 @@ def _own_stream(definitions: Component, stream: Component, own: Optional[Setting
             del found["primary_key"]
         if own["cursor_field"]:
             extractor["known_fields"]["updated_at"] = own["cursor_field"]
+    if own and own["primary_key"]:
+        _key_as_token(definitions, found, own["primary_key"])
     if undated and not (own and own["cursor_field"]):
         _drop_cursor(definitions, found)
     elif isinstance(found.get("incremental_sync"), str):
         expanded(definitions, found, "incremental_sync")
     return found
+
+
+def _key_as_token(definitions: Component, stream: Component, key: str) -> None:
+    # With paging by the last record, where no field is set, its key leads on.
+    strategy = expanded(definitions, stream["retriever"], "paginator").get("pagination_strategy", {})
+    if "key" in strategy:
+        strategy["key"] = "" if key == "none" else key
 
 
 def _place(definitions: Component, stream: Component, own: Settings) -> Component:
@@ -164,8 +173,13 @@ def _new_stream(definitions: Component, collection: Settings, settings: Settings
         **({"updated_at": known["updated_at"]} if cursor_field == "updated_at" else {}),
     }
     extractor["primary_key"] = key
+    _key_as_token(definitions, stream, collection["primary_key"])
     if cursor_field:
         expanded(definitions, stream["retriever"], "record_selector")["record_filter"]["cursor_field"] = cursor_field
+        if settings["conventions"]["timestamp_format"] == "epoch_s":
+            # A number in seconds would be read as milliseconds.
+            part = deepcopy(definitions["epoch_to_iso"])
+            stream["transformations"] = [{**part, "fields": [*part["fields"], cursor_field]}]
     else:
         _drop_cursor(definitions, stream)
     return stream
