@@ -184,6 +184,8 @@ def test_a_body_is_read_whole_or_refused(instance: Instance, body: bytes, later:
     records = held(body)
     if records is None:
         ended_in_words(outcome, "not-json", "unknown-envelope")
+    elif records and not any(record.get("id") is not None for record in records):
+        ended_in_words(outcome, "no-key")
     else:
         assert outcome.completed("articles"), outcome.text
         assert len(outcome.records["articles"]) == later + len(records)

@@ -645,9 +645,9 @@ def test_what_a_person_knows_is_set(instance: Instance, tmp_path: Path, capsys: 
     path = tmp_path / "config.json"
     path.write_text(json.dumps(config()), encoding="utf-8")
 
-    main(["--config", str(path), "--set", "conventions.path_prefix=users/@me", "--set", "page_size=7", "--json"])
+    main(["--config", str(path), "--set", "conventions.path_prefix=team/@me", "--set", "page_size=7", "--json"])
 
-    assert instance.asked[0].url.startswith(f"{HOST}/users/%40me/companies?")
+    assert instance.asked[0].url.startswith(f"{HOST}/team/%40me/companies?")
     assert json.loads(capsys.readouterr().out)["suggested_config"] == {}
 
 
