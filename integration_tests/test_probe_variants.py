@@ -23,6 +23,7 @@ from source_syfter.problems import SyfterError
 from testing.clocks import Clock, use_clock
 from testing.manifests import read_manifest
 from testing.reading import Outcome, read
+from testing.rotation import rotating
 
 pytestmark = pytest.mark.usefixtures("schema_read_once")
 
@@ -102,7 +103,12 @@ def probed(variant: str | Variant, companies: int = 12, page_size: int = 8) -> I
         yield box, report, merged(typed, report.suggested_config)
 
 
-@pytest.mark.parametrize("variant", [*WHOLE, *MIXED], ids=lambda each: getattr(each, "name", each))
+# The habits of other APIs are many; the others are tried each time.
+HABITS = [name for name in WHOLE if VARIANTS[name].is_a_habit]
+PLAIN = [name for name in WHOLE if name not in HABITS]
+
+
+@pytest.mark.parametrize("variant", [*PLAIN, *rotating(HABITS, 8), *MIXED], ids=lambda each: getattr(each, "name", each))
 def test_the_suggestion_is_enough(variant: str | Variant) -> None:
     # Whoever waits for the clock on the wall asks for less.
     with probed(variant, page_size=100 if variant == "rate-limited" else 8) as (box, report, config):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from datetime import date
 from typing import Any
 
 import pytest
@@ -14,13 +13,10 @@ from source_syfter.probe import merged, probe, told
 from source_syfter.settings import as_typed
 from testing.clocks import Clock, use_clock
 from testing.reading import Outcome, read
+from testing.rotation import rotating
 from testing.styles import STYLES, auth_of, inexpressible, variant_of
 
 EXPRESSIBLE = [name for name, style in STYLES.items() if inexpressible(style) is None]
-# A dozen a day, another one tomorrow; all of them in `make soak`.
-_FIRST = date.today().toordinal() * 12 % len(EXPRESSIBLE)
-_DOZEN = {EXPRESSIBLE[(_FIRST + place) % len(EXPRESSIBLE)] for place in range(12)}
-ROTATING = [name if name in _DOZEN else pytest.param(name, marks=pytest.mark.soak) for name in EXPRESSIBLE]
 # What no probe can guess is told by a person who has the vendor's page at hand: `probe --set`.
 _PREFIX, _HEADER = "conventions.path_prefix", ["conventions.api_key_header", "conventions.api_key_prefix"]
 BY_HAND: dict[str, list[str]] = {
@@ -48,7 +44,7 @@ def wrong(outcome: Outcome, box: Any) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("name", ROTATING)
+@pytest.mark.parametrize("name", rotating(EXPRESSIBLE, 12))
 def test_the_suggestion_reads_the_style(name: str) -> None:
     style = STYLES[name]
     with running(companies=12, conventions=variant_of(style)) as box:
@@ -65,7 +61,7 @@ def test_the_suggestion_reads_the_style(name: str) -> None:
         assert report.requests <= 120
 
 
-@pytest.mark.parametrize("name", ROTATING)
+@pytest.mark.parametrize("name", rotating(EXPRESSIBLE, 12))
 def test_the_settings_can_say_the_style(name: str) -> None:
     style = STYLES[name]
     with running(companies=12, conventions=variant_of(style)) as box:

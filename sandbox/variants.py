@@ -134,6 +134,11 @@ class Variant:
                 found.append({"name": name, **own})
         return found
 
+    @property
+    def is_a_habit(self) -> bool:
+        """Whether this is how other APIs do it, as opposed to what is likely of Syfter."""
+        return bool(set(self.config) & _HABITS or self.collections or self.headers or self.text_ids)
+
     def own_path(self, collection: str) -> str:
         """What stands behind the prefix for a collection."""
         name = naming.singular(collection) if self.path_singular else collection
@@ -300,6 +305,11 @@ CONVENTIONS = frozenset(field.name for field in fields(Variant)) & {
     "field_names",
 }
 """The fields of a variant that the connector's `conventions` object has too."""
+
+_HABITS = {
+    *("method", "fields_path", "field_names", "next_url_path", "last_record_field", "end_of_list", "total_path"),
+    *("created_at_field", "updated_at_field", "updated_since_format"),
+}
 
 _CLOCKS: dict[str, Callable[[int], str | int] | None] = {
     "milliseconds": None,
