@@ -193,7 +193,7 @@ def _own(
         match error.validator:
             case "type":
                 kinds = rule if isinstance(rule, str) else " or ".join(rule)
-                message, fix = f"{name} must be of type {kinds}, not {_kind(error.instance)}", _about(schema, "mend the value")
+                message, fix = f"{name} must be of type {kinds}, not {_kind(error.instance)}", _about(schema, "fix the value")
                 if "string" in kinds and not isinstance(error.instance, (dict, list)):
                     fix = "put the value in quotes"
             case "enum":
@@ -204,13 +204,13 @@ def _own(
                 form = schema.get("pattern_descriptor") or rule
                 message, fix = f"{name} does not have the form that is asked for", f"the form is {form}"
             case "format":
-                message, fix = f"{name} is not a valid {rule}", _about(schema, "mend the value")
+                message, fix = f"{name} is not a valid {rule}", _about(schema, "fix the value")
             case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum" | "minLength" | "maxLength":
                 message, fix = f"{name} is out of range", f"{error.validator} is {rule}"
             case _:
                 message, fix = (
                     f"{name} breaks the rule `{error.validator}` of the connector's spec",
-                    _about(schema, "mend the value"),
+                    _about(schema, "fix the value"),
                 )
         yield Fault(inner, message, fix)
 

@@ -302,7 +302,7 @@ def faults(**configuration: object) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("configuration", "message", "fix"),
     [
-        ({"page_size": "many"}, "page_size must be of type integer, not string", "mend the value"),
+        ({"page_size": "many"}, "page_size must be of type integer, not string", "fix the value"),
         ({"host": 5}, "host must be of type string, not integer", "put the value in quotes"),
         ({"host": "a b"}, "host does not have the form that is asked for", "the form is https://host.example"),
         ({"start_date": None}, "start_date is empty", "give a value, or delete the line if it is optional"),
