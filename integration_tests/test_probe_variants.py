@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ import pytest
 
 from sandbox import COLLECTIONS, VARIANTS, Sandbox, Variant, canonical, running
 from source_syfter.bundle import bundle
-from source_syfter.probe import main, probe
+from source_syfter.probe import main, merged, probe
 from source_syfter.probing.report import Report
 from source_syfter.problems import SyfterError
 from testing.clocks import Clock, use_clock
@@ -58,15 +58,6 @@ def _no_waits(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     # The one instance that counts by the clock on the wall.
     if "rate-limited" not in request.node.name:
         use_clock(monkeypatch, Clock())
-
-
-def merged(config: Mapping[str, Any], suggested: Mapping[str, Any]) -> dict[str, Any]:
-    """`suggested` laid over `config`, object by object."""
-    result = dict(config)
-    for name, value in suggested.items():
-        below = result.get(name)
-        result[name] = merged(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
-    return result
 
 
 def records(outcome: Outcome) -> dict[str, list[dict[str, Any]]]:

@@ -110,7 +110,8 @@ class RecordExtractor(Part, BaseRecordExtractor):
         if not records:
             return []
         if self.fields_path:
-            records = [lifted(record, steps(self.fields_path)) for record in records]
+            path = steps(self.fields_path)
+            records = [lifted(record, path) for record in records]
         setattr(response, _LAST, records[-1])
         if self._names:
             records = [self._names.applied(record) for record in records]

@@ -29,7 +29,7 @@ _NAMES = {
 }
 # fmt: on
 # What a way to page has beside its parameter.
-_MORE_SETTINGS = {"cursor": ["cursor_path"], "page": ["first_page"], "next_url": ["next_url_path"], "last_record": []}
+_MORE_SETTINGS = {"cursor": ["cursor_path"], "page": ["first_page"]}
 # The parameter that leads on, by the way to page, and those beside it.
 _PARAMETERS = {
     **{way: f"{way}_parameter" for way in ("offset", "page", "cursor")},
