@@ -12,11 +12,12 @@ from typing import Any, Optional
 import yaml
 
 from source_syfter import problems
+from source_syfter.components.paginators import is_like_a_header
 from source_syfter.conventions import address, changes, credentials, fields, paging, records, streams
 from source_syfter.conventions.edits import Component, expanded, reference
 from source_syfter.problems import SyfterError
 from source_syfter.settings import Settings, complete, from_file
-from source_syfter.spec import code_of, manifest, name_of
+from source_syfter.spec import code_of, manifest
 
 # The oldest framework that the bundle is made for: what an Airbyte without internet runs for manifests of this major. Only the
 # major counts for the server. Nothing newer may be used below (test_runs_on_the_framework_that_it_names).
@@ -52,6 +53,13 @@ def bundle(config: Optional[Mapping[str, Any]] = None) -> Component:
     for name, stock in _STOCK_ONLY.items():
         if settings["conventions"][name] != stock:
             raise problems.NOT_IN_BUNDLE(setting=f"conventions.{name}")
+    own_paths = {each.records_path for each in streams.listings(package, settings)}
+    conventions = settings["conventions"]
+    if "" in own_paths and conventions["paging"] == "cursor" and not is_like_a_header(conventions["cursor_path"]):
+        # A plain array has no place for the token, and stock parts would take its first page for all.
+        raise problems.NOT_IN_BUNDLE(setting="records_path: none with conventions.cursor_path")
+    # Stock parts do not ask for it.
+    del package["spec"]["connection_specification"]["properties"]["discover_fields"]
     definitions = package["definitions"]
     kept = ("type", "http_method", "authenticator", "error_handler", "request_headers")
     definitions["requester"] = {**{name: definitions["requester"][name] for name in kept}, "request_parameters": {}}
@@ -61,12 +69,11 @@ def bundle(config: Optional[Mapping[str, Any]] = None) -> Component:
     address.bundle_method(definitions, settings)
     _word_errors(definitions)
     base = definitions["base_stream"]
-    del base["schema_loader"], base["transformations"]
+    del base["schema_loader"]
     made = list(_streams(package, settings))
-    paths = [settings["conventions"]["records_path"], *(each["records_path"] for each in streams.collections(package, settings))]
     needed = _needed(made, definitions)
     return {
-        "version": VERSION_FOR_ARRAYS if "" in paths else VERSION,
+        "version": VERSION_FOR_ARRAYS if "" in own_paths else VERSION,
         "type": "DeclarativeSource",
         "check": package["check"],
         "definitions": {name: definition for name, definition in definitions.items() if name in needed},
@@ -130,48 +137,25 @@ def _streams(package: Component, settings: Settings) -> Iterator[Component]:
     definitions = package["definitions"]
     if any(each["as"] for collection in streams.collections(package, settings) for each in collection["fields"]):
         raise problems.NOT_IN_BUNDLE(setting="collections[].fields[].as")
-    own = {each["name"]: each for each in streams.collections(package, settings)}
-    for stream in package["streams"]:
-        yield _stream(definitions, stream, settings, own.pop(name_of(stream), None))
-    for collection in own.values():
-        names = streams.names_of(collection, settings)
-        key, cursor_field = streams.emitted(collection, names)
-        stream = streams.new_stream(definitions, collection, key, cursor_field)
-        known = definitions["epoch_to_iso"]["fields"]
-        yield _finished(
-            definitions, stream, settings, collection, fields.transformations(definitions, settings, known, names.renames)
-        )
-
-
-def _stream(definitions: Component, stream: Component, settings: Settings, own: Optional[Settings]) -> Component:
-    loader = streams.inline_schema(name_of(stream))
-    blank: Settings = {"primary_key": None, "cursor_field": None, "fields": [], "records_path": None, "path": None}
-    made = fields.transformations(definitions, settings, loader["schema"]["properties"], fields.renames(settings, own or blank))
-    undated = not settings["conventions"]["updated_at_field"] and not (own and own["cursor_field"])
-    if not own and not undated:
-        return {**stream, "schema_loader": loader, **({"transformations": made} if made else {})}
-    found = {**streams.complete_stream(definitions, stream), "schema_loader": loader}
-    if undated:
-        del found["incremental_sync"]
-    if own and own["path"]:
-        found["$parameters"] = {**stream["$parameters"], "collection": own["path"]}
-    if own and own["primary_key"] == "none":
-        del found["primary_key"]
-    return _finished(definitions, found, settings, own or blank, made)
-
-
-def _finished(
-    definitions: Component, stream: Component, settings: Settings, own: Settings, transformations: list[Component]
-) -> Component:
-    """A stream of its own: where its records lie, what is done to them, and nothing to ask changes by if it has no cursor."""
-    if transformations:
-        stream["transformations"] = transformations
-    if own["records_path"] is not None:
-        records.bundle_own(definitions, stream, own["records_path"])
-    if "incremental_sync" not in stream:
-        requester = expanded(definitions, stream["retriever"], "requester")
-        address.parameters_of(requester).pop(settings["conventions"]["updated_since_parameter"], None)
-    return stream
+    for place, listing in enumerate(streams.listings(package, settings)):
+        if listing.is_new:
+            stream = streams.new_stream(definitions, listing)
+            known = definitions["known_timestamps"]["fields"]
+        else:
+            stream = {**package["streams"][place], "schema_loader": streams.inline_schema(listing.name)}
+            known = stream["schema_loader"]["schema"]["properties"]
+            if listing.differs or not listing.cursor:
+                stream = streams.own_stream(definitions, stream, listing)
+        streams.pin(stream["schema_loader"]["schema"], listing)
+        if transformations := fields.transformations(definitions, settings, known, listing.names.renames):
+            stream["transformations"] = transformations
+        if listing.records_path != settings["conventions"]["records_path"]:
+            records.bundle_own(definitions, stream, listing.records_path, settings["conventions"]["total_path"])
+        if not listing.cursor:
+            # Nothing to ask changes by.
+            requester = expanded(definitions, stream["retriever"], "requester")
+            address.parameters_of(requester).pop(settings["conventions"]["updated_since_parameter"], None)
+        yield stream
 
 
 def _needed(made: list[Component], definitions: Component) -> set[str]:

@@ -8,16 +8,18 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
 from typing import Any, Optional, TextIO, TypeVar, cast
 
 import orjson
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
 from airbyte_cdk.exception_handler import init_uncaught_exception_handler
 from airbyte_cdk.logger import PRINT_BUFFER, init_logger, is_platform_debug_log_enabled
-from airbyte_cdk.models import AirbyteMessage, AirbyteStateStats, ConnectorSpecification
+from airbyte_cdk.models import AirbyteMessage, AirbyteRecordMessage, AirbyteStateStats, ConnectorSpecification
 from airbyte_cdk.utils.memory_monitor import MemoryMonitor
 
-from source_syfter import settings
+from source_syfter import exact, settings
+from source_syfter.components.pages import RECORDS
 from source_syfter.secrecy import hide_secrets
 from source_syfter.source import SourceSyfter
 
@@ -26,6 +28,8 @@ T = TypeVar("T")
 # Bytes and seconds after which records are written, whichever comes first.
 _BLOCK = 65536
 _BLOCK_SECONDS = 0.5
+# Messages, of up to a page each, after which the CDK looks at the memory that is left.
+_LOOK_AT_MEMORY = 50
 
 
 def run_protocol(argv: list[str]) -> None:
@@ -33,6 +37,10 @@ def run_protocol(argv: list[str]) -> None:
     # Before the first file is read: a bad catalog is an error message, not a traceback.
     init_uncaught_exception_handler(init_logger("airbyte"))
     parsed = AirbyteEntrypoint.parse_args(argv)
+    in_words = parsed.command == "check" and sys.stdout.isatty()
+    if in_words:
+        sys.excepthook = _say
+        logging.disable()
 
     def loaded(name: str, read: Callable[[str], T], what: str) -> Optional[T]:
         path = getattr(parsed, name, None)
@@ -54,7 +62,26 @@ def run_protocol(argv: list[str]) -> None:
             entrypoint.write(parsed.catalog, parsed.state, parsed.debug)
         else:
             for message in entrypoint.run(parsed):
-                print(f"{message}\n", end="")
+                print(f"{message}\n" if not in_words else _in_words(message), end="")
+
+
+def _in_words(line: str) -> str:
+    """A message of the protocol for a person at a terminal: the answer of `check`, and nothing of the rest."""
+    status = orjson.loads(line).get("connectionStatus")
+    if status is None:
+        return ""
+    if status["status"] == "SUCCEEDED":
+        return "The connection works.\n"
+    return f"The connection does not work. {status.get('message') or ''}".rstrip() + "\n"
+
+
+def _say(kind: type[BaseException], error: BaseException, trace: Optional[TracebackType]) -> None:
+    """An error for a person at a terminal: its words, or the traceback of a fault that has none."""
+    words = getattr(error, "message", None)
+    if words is None:
+        sys.__excepthook__(kind, error, trace)
+    else:
+        print(f"The connection does not work. {words}", file=sys.__stdout__)
 
 
 class Entrypoint(AirbyteEntrypoint):
@@ -82,7 +109,7 @@ class Entrypoint(AirbyteEntrypoint):
             logger.setLevel(level)
         # The real one: inside PRINT_BUFFER, `sys.stdout` is the CDK's.
         out = cast(TextIO, sys.__stdout__).buffer
-        messages = self.source.read(self.logger, self.source.raw_config, self.source.read_catalog(catalog_path))
+        messages = self.source.messages(self.logger, self.source.read_catalog(catalog_path))
         for block in self._blocks(messages):
             out.write(block)
             out.flush()
@@ -92,20 +119,24 @@ class Entrypoint(AirbyteEntrypoint):
         counts: dict[str, int] = defaultdict(int)
         lines: list[bytes] = []
         size, due = 0, time.monotonic() + _BLOCK_SECONDS
-        memory = MemoryMonitor()
+        memory = MemoryMonitor(_LOOK_AT_MEMORY)
         try:
             for message in messages:
-                record = message.record
-                if record is None:
+                page = message.record
+                if page is None:
                     if message.state is not None and message.state.stream is not None:
                         name = message.state.stream.stream_descriptor.name
                         message.state.sourceStats = AirbyteStateStats(recordCount=float(counts.pop(name, 0)))
                     lines.append(self.airbyte_message_to_string(message).encode() + b"\n")
                     size += _BLOCK
                 else:
-                    counts[record.stream] += 1
-                    lines.append(_record_line(record.stream, record.data, record.emitted_at))
-                    size += len(lines[-1])
+                    counts[page.stream] += len(page.data[RECORDS])
+                    for line in _record_lines(page):
+                        lines.append(line)
+                        size += len(line)
+                        if size >= _BLOCK:
+                            yield b"".join(lines)
+                            lines, size = [], 0
                 if size >= _BLOCK or time.monotonic() > due:
                     yield b"".join(lines)
                     lines, size, due = [], 0, time.monotonic() + _BLOCK_SECONDS
@@ -120,8 +151,9 @@ class Entrypoint(AirbyteEntrypoint):
         yield b"".join(lines)
 
 
-def _record_line(stream: str, data: Mapping[str, Any], emitted_at: int) -> bytes:
-    # The CDK leaves out null fields at the top of a record, too.
-    present = {name: value for name, value in data.items() if value is not None}
-    record = {"type": "RECORD", "record": {"stream": stream, "data": present, "emitted_at": emitted_at}}
-    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+def _record_lines(page: AirbyteRecordMessage) -> Iterator[bytes]:
+    head = b'{"type":"RECORD","record":{"stream":%s,"data":' % orjson.dumps(page.stream)
+    tail = b',"emitted_at":%s}}\n' % orjson.dumps(page.emitted_at)
+    for data in page.data[RECORDS]:
+        # The CDK leaves out null fields at the top of a record, too.
+        yield head + exact.dumps({name: value for name, value in data.items() if value is not None}) + tail

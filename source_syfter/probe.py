@@ -15,15 +15,16 @@ from airbyte_cdk.sources.declarative.parsers.manifest_component_transformer impo
 from airbyte_cdk.sources.declarative.parsers.manifest_reference_resolver import ManifestReferenceResolver
 from airbyte_cdk.sources.declarative.parsers.model_to_component_factory import ModelToComponentFactory
 
-from source_syfter import context
+from source_syfter import context, problems
 from source_syfter.components.pages import place
-from source_syfter.conventions import address, changes, fields, paging, records, tailored
+from source_syfter.conventions import address, changes, fields, paging, records, renames, tailored
 from source_syfter.conventions.streams import inline_schema
 from source_syfter.probing.client import BOUND, Answer, Client, Connection
 from source_syfter.probing.instance import Instance
-from source_syfter.probing.report import Collection, Report, running_count, show
+from source_syfter.probing.report import Collection, Proposal, Report
+from source_syfter.probing.terminal import running_count, show
 from source_syfter.problems import SyfterError
-from source_syfter.secrecy import hide_secrets, presentable
+from source_syfter.secrecy import hide_secrets, masked_foreign, presentable
 from source_syfter.settings import Settings, as_typed, complete, from_file
 from source_syfter.spec import manifest, name_of
 
@@ -81,6 +82,7 @@ def main(args: Sequence[str]) -> int:
     parser.add_argument("--config", required=True, help="a configuration as JSON: host and credentials are enough")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as conventions.path_prefix=v3")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the suggestion into FILE, and keep a copy")
+    parser.add_argument("--accept", action="append", default=[], metavar="NAME", help="with --write: a proposed field's new name")
     parser.add_argument("--json", action="store_true", help="print the report as JSON; suggested_config is to be merged as it is")
     try:
         options = parser.parse_args(args)
@@ -99,6 +101,11 @@ def main(args: Sequence[str]) -> int:
 
         with running_count(BOUND) as on_request:
             report = probe(config, on_request, save)
+        taken, unknown = renames.accepted(report.proposals, options.accept)
+        if unknown:
+            raise problems.NO_PROPOSAL(name=unknown[0], names=", ".join(each.field for each in report.proposals) or "none")
+        for each in taken:
+            accept(report, config, each)
         if options.write:
             write(options.write, merged(config, report.suggested_config))
     except SyfterError as error:
@@ -112,6 +119,17 @@ def main(args: Sequence[str]) -> int:
     else:
         show(report)
     return report.exit_code
+
+
+def accept(report: Report, config: Mapping[str, Any], proposal: Proposal) -> None:
+    """Takes a proposal over into the suggestion of `report`. `config`: as the user typed it."""
+    collections = report.suggested_config.setdefault("collections", [dict(each) for each in config.get("collections") or []])
+    own = next((each for each in collections if each["name"] == proposal.collection), None)
+    if own is None:
+        own = {"name": proposal.collection}
+        collections.append(own)
+    own["fields"] = [*(own.get("fields") or []), {"name": proposal.field, "as": proposal.name}]
+    report.proposals.remove(proposal)
 
 
 def told(settings: Sequence[str]) -> dict[str, Any]:
@@ -149,17 +167,17 @@ def write(path: Path, config: Mapping[str, Any]) -> None:
         there = from_file(str(path))
         hide_secrets(there)
         before = json.dumps(there, indent=2, ensure_ascii=False) + "\n"
-        _keep(path.with_name(f"{path.name}.bak"), path.read_text(encoding="utf-8"))
-    _keep(path, after)
+        _keep(path.with_name(f"{path.name}.bak"), path.read_bytes())
+    _keep(path, after.encode())
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "before", str(path), n=1, lineterm="")
     print(presentable("\n".join(lines)) or f"{path} has all of it already.", file=sys.stderr)
 
 
-def _keep(path: Path, text: str) -> None:
+def _keep(path: Path, content: bytes) -> None:
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
     new.touch(mode=0o600)
-    new.write_text(text, encoding="utf-8")
+    new.write_bytes(content)
     new.replace(path)
 
 
@@ -184,6 +202,7 @@ def _find_out(instance: Instance) -> None:
         fields.probe(instance)
         paging.probe(instance)
         changes.probe(instance)
+    renames.probe(instance)
     visited = instance.report.collections
     for name in instance.paths:
         visited[name] = _visit(instance, instance.first(name), instance.schemas.get(name))
@@ -211,4 +230,4 @@ def _visit(instance: Instance, answer: Answer, schema: Optional[set[str]]) -> Co
         text = "a record has no key"
     elif names & schema <= {"id"}:
         text = "its records have none of the schema's fields but the key; an object in them may"
-    return Collection("readable", text, sorted(name[:60] for name in names - schema))
+    return Collection("readable", text, sorted(masked_foreign(name)[:60] for name in names - schema))

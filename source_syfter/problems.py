@@ -19,7 +19,8 @@ class SyfterError(AirbyteTracedException):
 
     def __init__(self, code: str, kind: FailureType, text: str, said: str = "") -> None:
         """`text`: the cause and the remedy. `said`: the instance's own words, which decide nothing."""
-        message = " ".join(filter(None, [text, f"[{code}]", said]))
+        # Half a surrogate pair, of a path or of what an instance says, cannot be printed.
+        message = " ".join(filter(None, [text, f"[{code}]", said])).encode("utf-8", "backslashreplace").decode()
         super().__init__(message=message, internal_message=message, failure_type=kind)
         self.code = code
 
@@ -83,6 +84,9 @@ UNSENDABLE = Problem("invalid-config", CONFIG,
 NAME_TAKEN = Problem("invalid-config", CONFIG,
     'Additional collections: there already is a stream "{name}"',
     "Choose another name.")
+STREAM_TWICE = Problem("invalid-catalog", CONFIG,
+    '--catalog: the stream "{stream}" stands twice in the configured catalog',
+    "Leave one of them out, or refresh the source schema of the connection.")
 NAME_TWICE = Problem("invalid-config", CONFIG, 'Collections: the name "{name}" stands twice', "Choose another name.")
 INCOMPLETE_COLLECTION = Problem("invalid-config", CONFIG,
     'Collections: "{name}" is no stream of the connector, so it needs path and primary_key',
@@ -97,6 +101,9 @@ NOT_IN_BUNDLE = Problem("not-in-bundle", CONFIG,
 UNREADABLE_STATE = Problem("unreadable-state", CONFIG,
     "{stream}: the saved state cannot be read: {cursor_field} is not a moment",
     "Clear the data of this stream in the connection, so that it is read from the start.")
+UNKNOWN_STATE = Problem("unreadable-state", CONFIG,
+    "The saved state is of the kind {kind}, and not one of a stream",
+    "Clear the data of the connection, so that it is read from the start.")
 
 # --- no answer --------------------------------------------------------------------------------------------------------------
 
@@ -107,9 +114,21 @@ TLS = Problem("tls", CONFIG,
     '{stream}: no secure connection to "{host}" is possible: {detail}',
     "Check that the host is right, that it speaks TLS on this port and that its certificate is valid and trusted by the "
     "machine that runs the connector.")
+CERTIFICATES = Problem("tls", CONFIG,
+    "{stream}: the file of trusted certificates is not there",
+    "Check REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE where the connector runs.")
+MACHINE = Problem("machine", CONFIG,
+    "{stream}: the machine refuses what the connector needs: {reason}",
+    "Check the limits of the machine or the container: open files, processes, disk, memory.")
+OUT_OF_MEMORY = Problem("machine", CONFIG,
+    "{stream}: the memory does not suffice for a page of records",
+    "Give the connector more memory, or set a smaller page size.")
 PROXY = Problem("proxy", TRANSIENT,
     '{stream}: the proxy in front of "{host}" cannot be used',
-    "Check HTTPS_PROXY and NO_PROXY where the connector runs.")
+    "Check HTTPS_PROXY, HTTP_PROXY and NO_PROXY where the connector runs.")
+NOT_HTTP = Problem("connection-lost", TRANSIENT,
+    '{stream}: "{host}" sent headers that contradict each other',
+    "Try again later; if it persists, ask who runs the instance.")
 INVALID_ADDRESS = Problem("invalid-address", CONFIG, '{stream}: "{host}" is not an address that can be asked', 'Check "{field}".')
 REDIRECT_LOOP = Problem("redirected", CONFIG,
     '{stream}: "{host}" redirects in circles',
@@ -129,6 +148,9 @@ NO_ANSWER = Problem("no-answer", TRANSIENT,
 DAMAGED_BODY = Problem("connection-lost", TRANSIENT,
     '{stream}: "{host}" sent a body that cannot be decompressed',
     "Try again later.")
+CUT_BODY = Problem("connection-lost", TRANSIENT,
+    "{stream}: the body of the answer is cut off, and nothing says how long it should have been",
+    "Try again later; if it persists, ask who runs the instance.")
 CONNECTION_LOST = Problem("connection-lost", TRANSIENT,
     '{stream}: "{host}" closed the connection before the answer was complete',
     "Try again later.")
@@ -141,6 +163,9 @@ SLOW_BODY = Problem("no-answer", TRANSIENT,
 TOO_LARGE = Problem("too-large", CONFIG,
     "{stream}: the answer is larger than {mebibytes} MiB",
     "Set a smaller page size, and conventions.paging to how this instance pages.")
+OUT_OF_TIME = Problem("no-answer", TRANSIENT,
+    "The instance is too slow: a check ends before it has answered for one collection",
+    "Try again later; if it persists, ask who runs the instance.")
 LONG_WAIT = Problem("long-wait", TRANSIENT,
     "{stream}: the instance asks to wait {seconds:.0f} seconds before the next request, longer than the {longest:.0f} "
     "seconds that this connector waits",
@@ -158,6 +183,9 @@ NOT_JSON = Problem("not-json", CONFIG,
 UNKNOWN_ENVELOPE = Problem("unknown-envelope", CONFIG,
     "{stream}: no array of records {where} in the answer{shape}",
     'Set conventions.records_path to the path of the records ("." if the body itself is the array).')
+ERROR_BESIDE_LIST = Problem("error-beside-list", CONFIG,
+    "{stream}: the instance gives an empty list and says beside it that there was an error",
+    "Ask who runs the instance what it means; if it names a parameter, rename or empty that under API conventions.")
 NO_KEY = Problem("no-key", CONFIG,
     '{stream}: no record of the page has the key "{field}"',
     "Set conventions.id_field to the records' own name for it, or primary_key of this stream under collections (none, if there "
@@ -168,15 +196,33 @@ NO_LAST_FIELD = Problem("no-token", CONFIG,
 NEXT_ELSEWHERE = Problem("redirected", CONFIG,
     "{stream}: the address of the next page leads to another origin, {address}",
     'Credentials are not sent there. Set "Host" to the origin that the instance itself names.')
+OTHER_EPOCH = Problem("timestamp-format", CONFIG,
+    '{stream}: the numbers in "{field}" are no moments between 1990 and 2100 as conventions.timestamp_format ({form}) reads '
+    "them, but are as {other}",
+    "Set conventions.timestamp_format to {other}.")
 REPEATED_PAGE = Problem("repeated-page", CONFIG,
     "{stream}: the instance gives the same page of {count} records again and again, so it ignores the paging parameter or "
     "repeats its last page",
     "Set conventions.paging (and the parameter's name) to how this instance pages; \"none\" if it gives everything at "
     "once.")
+UNSTABLE_ORDER = Problem("unstable-order", CONFIG,
+    "{stream}: pages do not continue one another, so records would be missed: the instance lists in no stable order, or it does "
+    "not count its offset in records",
+    "Set conventions.paging (and the parameter's name) to how this instance pages, or a page size that takes the whole list; or "
+    "ask who runs the instance to sort its lists.")
+INCOMPLETE_LIST = Problem("incomplete-list", TRANSIENT,
+    "{stream}: the list ends after {count} records, and the instance says that it holds {total}",
+    "Try again; if it persists, set conventions.paging to how this instance pages, or conventions.total_path to none if the "
+    "number counts something else.")
 REPEATED_TOKEN = Problem("repeated-page", CONFIG,
     '{stream}: the token at "{path}" does not lead to a next page',
     "Set conventions.cursor_path and conventions.cursor_parameter to how this instance pages, or another "
     "conventions.paging.")
+NO_PLACE_FOR_TOKEN = Problem("first-page-only", CONFIG,
+    '{stream}: its {count} records are a plain array, which looks like a first page and has no place for what leads on under '
+    '"{path}"',
+    "Read this collection by a source of its own: set conventions.paging there to how its list goes on, or to none if it comes "
+    "whole; deselect it here.")
 
 # --- the token endpoint -----------------------------------------------------------------------------------------------------
 
@@ -191,6 +237,12 @@ CLIENT_REFUSED = Problem("token-refused", CONFIG,
     "Check client id, client secret, scopes and token URL.")
 TOKEN_NOT_JSON = Problem("token-refused", CONFIG,
     "Authentication: the token URL did not answer with JSON",
+    "Check that it is the token endpoint of the identity provider.")
+TOKEN_SLOW = Problem("no-answer", TRANSIENT,
+    "Authentication: the answer of the token URL was not complete after {seconds:.0f} seconds",
+    "Try again later; if it persists, ask who runs the identity provider.")
+TOKEN_TOO_LARGE = Problem("token-refused", CONFIG,
+    "Authentication: the answer of the token URL is larger than {mebibytes} MiB",
     "Check that it is the token endpoint of the identity provider.")
 NO_TOKEN = Problem("token-refused", CONFIG,
     "Authentication: the token URL answered without an access token that can be sent",
@@ -210,7 +262,14 @@ NOTHING_PERMITTED = Problem("not-permitted", CONFIG,
     "Ask an administrator of the instance for the right to read them.")
 NOTHING_FOUND = Problem("wrong-prefix", CONFIG,
     "Nothing of the API was found at {host}, under none of the usual path prefixes",
-    "Check the host; behind a gateway, ask for the path that leads to the API and set it as conventions.path_prefix.")
+    "Check the host; the vendor's page, or who runs the gateway, says which path leads to the API: tell it with "
+    "--set conventions.path_prefix=PATH.")
+SLOW_DISCOVERY = Problem("discovery-ended", TRANSIENT,
+    "The instance is slow: what its records hold was not known after {seconds:.0f} seconds",
+    "Try again later; without \"Discover fields\" (discover_fields), the fields are those that the connector assumes.")
+NO_PROPOSAL = Problem("invalid-config", CONFIG,
+    '--accept: no new name is proposed for "{name}"',
+    "There are proposals for: {names}.")
 TOO_MANY_REQUESTS = Problem("probe-ended", TRANSIENT,
     "The probe stopped after {count} requests, its bound",
     "What it found until then is listed.")

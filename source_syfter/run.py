@@ -6,7 +6,8 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Optional
+from io import TextIOWrapper
+from typing import Optional, cast
 
 _USAGE = """usage: source-syfter spec
        source-syfter check --config FILE
@@ -14,9 +15,13 @@ _USAGE = """usage: source-syfter spec
        source-syfter read --config FILE --catalog FILE [--state FILE]
        source-syfter probe --config FILE [--set KEY=VALUE] [--write FILE] [--json]
        source-syfter bundle [--config FILE] [-o FILE]
+       source-syfter --version
 
 The first four are the Airbyte protocol (add --debug for detailed logs). `probe` finds out what differs on your instance and
 which setting changes it; `bundle` prints the connector as one manifest for the Connector Builder.
+
+`check` answers in words on a terminal and in messages of the protocol elsewhere. Exit code: 0 the command did what it is for
+(`check` also when its answer is that it fails), 1 it did not, 2 the command line is wrong; `probe` has its own (probe --help).
 """
 
 
@@ -38,6 +43,9 @@ def _run_process(argv: list[str]) -> None:
     (test_a_closed_pipe_ends_the_read).
     """
     status, failure = 1, None
+    for stream in (sys.stdout, sys.stderr):
+        # Messages are in UTF-8, whatever the locale says (test_a_locale_that_cannot_print).
+        cast(TextIOWrapper, stream).reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         _run(argv)
         return
@@ -49,6 +57,10 @@ def _run_process(argv: list[str]) -> None:
         os._exit(status)
     except BaseException as error:
         failure = error
+    if isinstance(failure, MemoryError):
+        from source_syfter.problems import OUT_OF_MEMORY
+
+        failure = OUT_OF_MEMORY(stream="The read")
     try:
         if failure:
             sys.excepthook(type(failure), failure, failure.__traceback__)
@@ -68,6 +80,10 @@ def _run(argv: list[str]) -> None:
     # Each command imports what it needs: the CDK alone takes seconds (docs/benchmarks.md).
     if command in ("-h", "--help"):
         print(_USAGE, end="")
+    elif command in ("-V", "--version"):
+        from importlib.metadata import version
+
+        print(f"source-syfter {version('airbyte-source-syfter')}")
     elif command == "spec":
         from source_syfter.spec import print_spec
 

@@ -17,7 +17,7 @@ import requests
 
 from source_syfter import problems
 from source_syfter.problems import SyfterError
-from source_syfter.timestamps import parse, to_iso
+from source_syfter.timestamps import UNIX, parse, to_iso
 
 T = TypeVar("T")
 Settings = dict[str, Any]
@@ -46,13 +46,32 @@ def load(read: Callable[[str], T], path: str, option: str, what: str) -> T:
         raise problems.WRONG_FILE(option=option, path=path, what=what) from None
 
 
-def from_file(path: str) -> Mapping[str, Any]:
+def from_file(path: str) -> dict[str, Any]:
     """The configuration in a JSON file, as typed. Raises as `load` does."""
     return load(_object, path, "--config", "a configuration")
 
 
+def json_file(path: str) -> Any:
+    """The JSON document in the file at `path`: UTF-8 whatever the locale says, or UTF-16, as some editors and shells write."""
+    return json.loads(Path(path).read_bytes())
+
+
+def saved_states(path: str) -> list[Any]:
+    """The last state of each stream in the file at `path`: an array of states or of messages, or the lines that a read wrote."""
+    found = {}
+    with Path(path).open("rb") as file:
+        # What a read wrote may be long: one line of it at a time.
+        is_lines = file.read(1) == b"{"
+        file.seek(0)
+        for each in map(json.loads, filter(bytes.strip, file)) if is_lines else json_file(path) or ():
+            if each.get("type") not in ("RECORD", "LOG", "TRACE", "CONTROL"):
+                state = each["state"] if each.get("type") == "STATE" else each
+                found[json.dumps(state.get("stream", {}).get("stream_descriptor"), sort_keys=True)] = state
+    return list(found.values())
+
+
 def _object(path: str) -> dict[str, Any]:
-    found = json.loads(Path(path).read_text(encoding="utf-8"))
+    found = json_file(path)
     if not isinstance(found, dict):
         raise TypeError
     return found
@@ -75,13 +94,16 @@ def complete(config: Mapping[str, Any], spec: Schema) -> Settings:
         moment = parse(start)
         if moment is None:
             raise problems.NO_DATE(field="Start date (start_date)", value=start)
-        settings["start_date"] = to_iso(moment)
+        # The framework subtracts from it, and knows no year before the first. The epoch already means all records.
+        settings["start_date"] = to_iso(max(moment, UNIX))
     _check_headers(settings)
     conventions = settings["conventions"]
     conventions["path_prefix"] = _path(conventions["path_prefix"])
     prefix = conventions["api_key_prefix"]
     # A form trims its values, and no scheme writes a word and a key without a blank.
     conventions["api_key_prefix"] = f"{prefix} " if prefix[-1:].isalnum() else prefix
+    if not (prefix.isascii() and prefix.isprintable()):
+        raise problems.UNSENDABLE(field="API key prefix (conventions.api_key_prefix)")
     conventions["updated_since_format"] = conventions["updated_since_format"] or conventions["timestamp_format"]
     blank = _with_defaults({}, spec["properties"]["collections"]["items"])
     added = [{**blank, **each} for each in settings["additional_collections"]]
@@ -172,12 +194,13 @@ def _error(error: jsonschema.ValidationError, schema: Schema, within: str) -> Sy
     field = _schema_at(schema, path)
     key = ".".join(filter(None, [within, *map(str, path)]))
     title = f"{field.get('title', 'The configuration')} ({key})"
-    # Never a value from the credentials, nor a password in an address.
-    value = str(error.instance)[:60]
+    # Never a value from the credentials, nor a password in an address. A cut could hide a secret from what masks it.
+    value = str(error.instance)
     if (
         isinstance(error.instance, (str, int, float))
         and not key.startswith(("credentials", "additional_headers"))
         and "@" not in value
+        and len(value) <= 60
     ):
         title += f': "{value}"'
     return _PROBLEMS[error.validator](title, field, expected)
@@ -211,8 +234,9 @@ def _address(title: str, value: str, insecure: bool) -> str:
     text = value.strip() if "://" in value else f"https://{value.strip()}"
     parts = urlsplit(text)
     try:
-        requests.Request("GET", text).prepare()
-        can_be_asked = bool(parts.hostname) and parts.port != 0
+        sent = urlsplit(requests.Request("GET", text).prepare().url or "")
+        # As a look-up takes it: no part of a name is empty, or longer than 63 letters.
+        can_be_asked = bool((sent.hostname or "").encode("idna")) and parts.port != 0
     except (requests.RequestException, ValueError):
         can_be_asked = False
     if not can_be_asked:

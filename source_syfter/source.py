@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
-from collections.abc import Iterator, Mapping
+import re
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Optional, cast
 
 import orjson
@@ -16,11 +22,17 @@ from airbyte_cdk.models import (
     AirbyteErrorTraceMessage,
     AirbyteMessage,
     AirbyteMessageSerializer,
+    AirbyteRecordMessage,
     AirbyteStateBlob,
     AirbyteStateMessage,
+    AirbyteStateMessageSerializer,
+    AirbyteStateType,
+    AirbyteStreamState,
     ConfiguredAirbyteCatalog,
+    ConfiguredAirbyteCatalogSerializer,
     FailureType,
     Status,
+    StreamDescriptor,
     SyncMode,
     Type,
 )
@@ -29,15 +41,31 @@ from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStrea
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_syfter import context as run_context
-from source_syfter import problems, timestamps
+from source_syfter import discovery, problems, timestamps
+from source_syfter.columns import Columns
+from source_syfter.components import positions
 from source_syfter.components.cursors import Backpressure, TunedStream
+from source_syfter.components.lookahead import Lane
+from source_syfter.components.pages import RECORDS
+from source_syfter.components.positions import Chain, Position
 from source_syfter.context import Context
 from source_syfter.conventions import tailored
+from source_syfter.conventions.streams import cursor_fields, listings, pin
+from source_syfter.exact import plain
 from source_syfter.problems import SyfterError
 from source_syfter.secrecy import hide_secrets, presentable
-from source_syfter.settings import Settings, complete, unencrypted
-from source_syfter.spec import code_of, manifest, name_of
+from source_syfter.settings import Settings, complete, from_file, json_file, saved_states, unencrypted
+from source_syfter.spec import code_of, manifest
 from source_syfter.timestamps import parse, to_iso
+
+LOGGER = logging.getLogger("airbyte")
+
+# Seconds of a check after its start, which takes some.
+_LONGEST_CHECK = 45.0
+# A state may lie this far in the future, for the clock that made it was not this one.
+_CLOCKS_DIFFER = timedelta(hours=1)
+
+_COUNT = re.compile(r"Read \d+ records from (.+) stream")
 
 # Errors of one collection: the connection as a whole may still be good.
 _MISSING, _NOT_PERMITTED = code_of("collection_missing"), code_of("not_permitted")
@@ -46,8 +74,9 @@ _MISSING, _NOT_PERMITTED = code_of("collection_missing"), code_of("not_permitted
 class SourceSyfter(ConcurrentDeclarativeSource):
     """Syfter as an Airbyte source.
 
-    The CDK uses the config, catalog and state of the constructor only. A config that is not valid is kept as an error, so
-    that `spec` works and `check` can say what it is.
+    The CDK uses the config, catalog and state of the constructor only. A source without a config, as `airbyte-cdk connector test`
+    makes it, makes another with those of the call. A config that is not valid is kept as an error, so that `spec` works and
+    `check` can say what it is.
     """
 
     def __init__(
@@ -56,24 +85,45 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         config: Optional[Mapping[str, Any]] = None,
         state: Optional[list[AirbyteStateMessage]] = None,
         context: Optional[Context] = None,
+        sample_by: Optional[int] = None,
         **kwargs: Any,
     ) -> None:
+        """`sample_by`: the size of pages by which the streams read a part of their lists only, for `discover`."""
         definition = manifest()
         self._error: Optional[SyfterError] = None
         self.raw_config = config or {}
         self._context = context or Context()
         self._context.save_refresh_token = self._tell_refresh_token
         self._backpressure = Backpressure()
+        self._is_sample = sample_by is not None
         self._settings: Settings = {}
+        self._began = timestamps.now()
         try:
             settings = complete(self.raw_config, definition["spec"]["connection_specification"])
             streams = catalog.streams if catalog else []
+            names = [each.stream.name for each in streams]
+            for name in names:
+                if names.count(name) > 1:
+                    raise problems.STREAM_TWICE(stream=name)
             in_full = {each.stream.name for each in streams if each.sync_mode is SyncMode.full_refresh}
-            definition = tailored(definition, settings, in_full if settings["start_date"] is None else ())
+            self._context.columns = {each.stream.name: Columns(each.stream.json_schema) for each in streams}
+            self._listing = _listing(settings)
+            self._listings = listings(definition, settings)
+            if sample_by is not None:
+                settings["page_size"] = sample_by
+                definition = discovery.sampled(definition, settings)
+            else:
+                definition = tailored(definition, settings, in_full if settings["start_date"] is None else ())
+            self._cursors = cursor_fields(definition)
+            chains = _chains(state or [], self._cursors, in_full, self._listing)
             # The CDK would resume a full refresh from its state, too.
             state = [each for each in state or [] if not each.stream or each.stream.stream_descriptor.name not in in_full]
-            self._cursors = _cursor_fields(definition)
             self._previous = _previous(state, self._cursors)
+            self._chains = {name: chain for name, chain in chains.items() if not self._is_ahead(name)}
+            if sample_by is None:
+                self._context.chains, self._context.state_at = self._chains, self._state_at
+            # Whatever fails before anything is read leaves a position as it is.
+            self._written = {name: self._state(name, chain) for name, chain in self._chains.items()}
             self._settings = {**settings, run_context.KEY: self._context}
         except SyfterError as error:
             self._error, state = error, None
@@ -81,18 +131,34 @@ class SourceSyfter(ConcurrentDeclarativeSource):
             definition.pop("concurrency_level")
         super().__init__(catalog=catalog, config=self._settings, state=state, source_config=definition, **kwargs)
 
+    @staticmethod
+    def read_config(config_path: str) -> dict[str, Any]:
+        return from_file(config_path)
+
+    @classmethod
+    def read_catalog(cls, catalog_path: str) -> ConfiguredAirbyteCatalog:
+        # Not the base's, which reads files as the locale says.
+        return ConfiguredAirbyteCatalogSerializer.load(json_file(catalog_path))
+
+    @classmethod
+    def read_state(cls, state_path: str) -> list[AirbyteStateMessage]:
+        return [AirbyteStateMessageSerializer.load(each) for each in saved_states(state_path)] if state_path else []
+
     def configure(self, config: Mapping[str, Any], temp_dir: str) -> Mapping[str, Any]:
         # Not the base's: it would write the context of the run, which is no JSON, beside the config.
         return config
 
     def check(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteConnectionStatus:
         """Whether one collection can be read: the first that is neither missing nor refused."""
+        if config and not self.raw_config:
+            return SourceSyfter(config=config).check(logger, config)
         hide_secrets(self.raw_config)
         if self._error:
             return _failed(self._error)
         self._warn_of_http(logger)
         refused: list[SyfterError] = []
-        for stream in SourceSyfter(config=self.raw_config, context=Context(run_context.CHECK)).streams({}):
+        context = Context(run_context.CHECK, deadline=time.monotonic() + _LONGEST_CHECK)
+        for stream in SourceSyfter(config=self.raw_config, context=context).streams({}):
             try:
                 # The first record, if there is one, raises what a sync would.
                 for partition in stream.generate_partitions():
@@ -111,14 +177,41 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         return self._nothing_readable(refused)
 
     def discover(self, logger: logging.Logger, config: Mapping[str, Any]) -> AirbyteCatalog:
+        if config and not self.raw_config:
+            return SourceSyfter(config=config).discover(logger, config)
         if self._error:
             raise self._error
-        return super().discover(logger, config)
+        catalog = super().discover(logger, config)
+        if self._settings["discover_fields"]:
+            hide_secrets(self.raw_config)
+            self._warn_of_http(logger)
+            context = Context(run_context.DISCOVERY)
+            discovery.complete(catalog, partial(self._samples, context), self._settings, context, logger)
+        for stream, listing in zip(catalog.streams, self._listings, strict=True):
+            pin(stream.json_schema, listing)
+        return catalog
+
+    def _samples(self, context: Context, page_size: int) -> list[AbstractStream]:
+        """The streams, each of which reads a part of its list, by pages of that size."""
+        return SourceSyfter(config=self.raw_config, context=context, sample_by=page_size).streams({})
 
     def read(
         self, logger: logging.Logger, config: Mapping[str, Any], catalog: ConfiguredAirbyteCatalog, state: Any = None
     ) -> Iterator[AirbyteMessage]:
-        """Reads the streams of `catalog`.
+        """Reads the streams of `catalog`. Numbers are those of Python; `messages` has them as sent."""
+        source = self if self.raw_config else SourceSyfter(catalog, config, state)
+        for message in source.messages(logger, catalog, state):
+            page = message.record
+            if page is None:
+                yield message
+                continue
+            for data in page.data[RECORDS]:
+                record = AirbyteRecordMessage(stream=page.stream, data=plain(data), emitted_at=page.emitted_at)
+                yield AirbyteMessage(type=Type.RECORD, record=record)
+
+    def messages(self, logger: logging.Logger, catalog: ConfiguredAirbyteCatalog, state: Any = None) -> Iterator[AirbyteMessage]:
+        """Reads the streams of `catalog`. Each record message holds a page of them (`components.pages`), of which `exact.dumps`
+        writes the numbers with the digits that were sent.
 
         The state that is written never passes the moment at which the read of its stream began, by this machine's clock and by
         the server's: the order is by id, so a record that was passed may change while later ones are read.
@@ -127,31 +220,58 @@ class SourceSyfter(ConcurrentDeclarativeSource):
             raise self._error
         hide_secrets(self.raw_config)
         self._warn_of_http(logger)
-        began = timestamps.now()
+        self._began = timestamps.now()
+        self._context.lane = Lane(self._settings["num_workers"])
         for name, value in self._previous.items():
-            if value > began:
+            if self._is_ahead(name):
                 text = "lies in the future, so nothing is newer. Clear its data in the connection to read it again."
                 logger.warning(f"{name}: its saved state, {to_iso(value)}, {text}")
         failures: dict[str, FailureType] = {}
+        counts: dict[str, int] = defaultdict(int)
+
+        def counted(entry: logging.LogRecord) -> bool:
+            # The CDK counted pages.
+            if (found := _COUNT.fullmatch(entry.getMessage())) and found[1] in counts:
+                entry.msg = f"Read {counts[found[1]]} records from {found[1]} stream"
+            return True
+
+        self.logger.addFilter(counted)
+        self._backpressure = Backpressure()
         unknown = [each.stream.name for each in catalog.streams if each.stream.name not in self._cursors]
         try:
             for message in super().read(logger, self._settings, catalog, state):
-                if message.type is Type.RECORD:
-                    self._backpressure.written += 1
+                if message.record:
+                    counts[message.record.stream] += len(message.record.data[RECORDS])
                 elif message.type is Type.STATE:
-                    self._cap_cursor(message, began)
+                    self._cap_cursor(message, failures)
                 elif message.type is Type.TRACE and message.trace and message.trace.error:
                     self._clean(message.trace.error, failures)
+                elif message.log:
+                    message.log.message = presentable(message.log.message)
                 yield message
+                if message.record:
+                    self._backpressure.wrote(message.record.data)
         except AirbyteTracedException as error:
             # The CDK's own summary of the streams that failed says less than the one below.
             if isinstance(error, SyfterError) or not failures:
                 raise
+        finally:
+            self._backpressure.is_over = True
+            self.logger.removeFilter(counted)
+        for name, columns in self._context.columns.items():
+            for level, text in columns.notes(name):
+                logger.log(level, presentable(text))
         if failures or unknown:
             raise _summary(failures, unknown)
 
     def streams(self, config: Mapping[str, Any]) -> list[AbstractStream]:
-        return [cast(AbstractStream, TunedStream(stream, self._backpressure)) for stream in super().streams(config)]
+        found = super().streams(config)
+        if self._is_sample:
+            # What `discover` looks at is not written, so nothing may wait for that.
+            return found
+        streams = [TunedStream(stream, self._backpressure) for stream in found]
+        self._tuned = {stream.name: stream for stream in streams}
+        return [cast(AbstractStream, stream) for stream in streams]
 
     def _nothing_readable(self, refused: list[SyfterError]) -> AirbyteConnectionStatus:
         prefix = self._settings["conventions"]["path_prefix"]
@@ -175,19 +295,55 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         if address:
             logger.warning(f"{address} is reached without encryption: credentials and data can be read on the way.")
 
-    def _cap_cursor(self, message: AirbyteMessage, began: datetime) -> None:
-        """Lowers the cursor of a state message to the moment at which the read of its stream began, and writes it in UTC."""
-        stream = message.state.stream if message.state else None
-        name = stream.stream_descriptor.name if stream else ""
-        cursor_field = self._cursors.get(name)
-        value = parse(getattr(stream.stream_state, cursor_field, None)) if stream and cursor_field else None
-        if not stream or not cursor_field or value is None:
-            return
+    def _is_ahead(self, name: str) -> bool:
+        """Whether the state of a stream is further in the future than clocks differ."""
+        previous = self._previous.get(name)
+        return previous is not None and previous - self._began > _CLOCKS_DIFFER
+
+    def _state(self, name: str, chain: Chain) -> AirbyteStateBlob:
+        """The state with a position: beside the cursor that the read began with, if it had one."""
+        field = self._cursors.get(name)
+        return AirbyteStateBlob({**({field: chain.cursor} if field and chain.cursor else {}), positions.FIELD: chain.as_json()})
+
+    def _state_at(self, name: str, position: Position) -> AirbyteMessage:
+        """The message that has a read of the stream go on at `position`."""
+        chain, previous = self._chains.get(name), self._previous.get(name)
+        cursor, newest = to_iso(previous) if previous else "", max(self._tuned[name].newest, chain.newest if chain else "")
+        self._written[name] = self._state(name, Chain(cursor, to_iso(self._cap(name)), newest, self._listing, position))
+        state = AirbyteStreamState(stream_descriptor=StreamDescriptor(name=name), stream_state=self._written[name])
+        return AirbyteMessage(type=Type.STATE, state=AirbyteStateMessage(type=AirbyteStateType.STREAM, stream=state))
+
+    def _cap(self, name: str) -> datetime:
+        """What the state of a stream may not pass: the moment at which its read began, or that of the first that it continues."""
+        began, server, chain = self._began, self._context.server_clock.get(name), self._chains.get(name)
         # Without the server's clock, a clock that is behind this one would let the state pass what changed during the read.
-        server = self._context.server_clock.get(name)
         if server is not None:
             began = min(began, max(server, self._previous.get(name, server)))
-        stream.stream_state = AirbyteStateBlob({cursor_field: to_iso(min(value, began))})
+        first = parse(chain.began) if chain else None
+        return min(began, first) if first else began
+
+    def _cap_cursor(self, message: AirbyteMessage, failures: Mapping[str, FailureType]) -> None:
+        """Lowers the cursor of a state message to the moment at which the read of its stream began, and writes it in UTC.
+
+        A stream that failed keeps its position, for the CDK writes the state that its read began with.
+        """
+        stream = message.state.stream if message.state else None
+        name = stream.stream_descriptor.name if stream else ""
+        if not stream or hasattr(stream.stream_state, positions.FIELD):
+            return
+        if name in failures and name in self._written:
+            stream.stream_state = self._written[name]
+            return
+        cursor_field = self._cursors.get(name)
+        value = parse(getattr(stream.stream_state, cursor_field, None)) if cursor_field else None
+        if not cursor_field or value is None:
+            return
+        if self._is_ahead(name):
+            # It stays, so that each sync warns until somebody clears it.
+            stream.stream_state = AirbyteStateBlob({cursor_field: to_iso(self._previous[name])})
+            return
+        newest = parse(self._chains[name].newest) if name in self._chains else None
+        stream.stream_state = AirbyteStateBlob({cursor_field: to_iso(min(max(value, newest or value), self._cap(name)))})
 
     @staticmethod
     def _clean(error: AirbyteErrorTraceMessage, failures: dict[str, FailureType]) -> None:
@@ -202,22 +358,46 @@ def _failed(*errors: AirbyteTracedException) -> AirbyteConnectionStatus:
     return AirbyteConnectionStatus(status=Status.FAILED, message=presentable(" ".join(map(str, errors))))
 
 
-def _cursor_fields(definition: Mapping[str, Any]) -> dict[str, Optional[str]]:
-    """Each stream's cursor field; None for a stream that is read whole."""
-    default = definition["definitions"]["cursor"]["cursor_field"]
-    return {
-        name_of(stream): default if "$ref" in stream else stream.get("incremental_sync", {}).get("cursor_field")
-        for stream in definition["streams"]
-    }
+def _listing(settings: Settings) -> str:
+    """What decides which lists are read, and how: a position in others says nothing."""
+    names = ("host", "conventions", "start_date", "lookback_window_minutes", "collections", "additional_collections")
+    text = json.dumps([settings[name] for name in names], sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
+
+
+def _chains(
+    state: list[AirbyteStateMessage], cursors: Mapping[str, Optional[str]], in_full: Collection[str], listing: str
+) -> dict[str, Chain]:
+    """Where the reads that were cut off go on, by stream; takes the positions out of `state`."""
+    found: dict[str, Chain] = {}
+    for message in state:
+        stream = message.stream
+        values = dict(vars(stream.stream_state)) if stream and stream.stream_state else {}
+        position = values.pop(positions.FIELD, None)
+        if not stream or position is None:
+            continue
+        name = stream.stream_descriptor.name
+        stream.stream_state = AirbyteStateBlob(values)
+        cursor = parse(values.get(cursors.get(name) or "")) if name not in in_full else None
+        chain = positions.chain_in(position, to_iso(cursor) if cursor else "", listing)
+        if chain:
+            found[name] = chain
+        else:
+            LOGGER.info(f"{name}: an earlier attempt was made with other settings or another state, so it is not continued.")
+    return found
 
 
 def _previous(state: list[AirbyteStateMessage], cursors: Mapping[str, Optional[str]]) -> dict[str, datetime]:
     """The cursor values that the read starts from, by stream; puts them into one form, which the CDK can read.
 
-    Raises a config error for a value that is no moment.
+    One that is a little ahead of this machine's clock is lowered to it. Raises a config error for a value that is no moment, and
+    for a state that is not that of a stream.
     """
     values: dict[str, datetime] = {}
+    now = timestamps.now()
     for message in state:
+        if message.stream is None:
+            raise problems.UNKNOWN_STATE(kind=getattr(message.type, "value", "LEGACY"))
         stream = message.stream
         name = stream.stream_descriptor.name if stream else ""
         cursor_field = cursors.get(name)
@@ -227,6 +407,8 @@ def _previous(state: list[AirbyteStateMessage], cursors: Mapping[str, Optional[s
         moment = parse(value)
         if moment is None and value is not None:
             raise problems.UNREADABLE_STATE(stream=name, cursor_field=cursor_field)
+        if moment is not None and moment - now <= _CLOCKS_DIFFER:
+            moment = max(min(moment, now), timestamps.UNIX)
         stream.stream_state = AirbyteStateBlob({cursor_field: to_iso(moment)} if moment else {})
         if moment:
             values[name] = moment

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
 
 from source_syfter import source
 from testing.clocks import Clock, SharedClock, use_clock
+from testing.fuzzing import register_profiles
 from testing.instance import Instance, connect
 from testing.reading import build_sources_quickly
 
-# The same examples in each run of `make test`; others, and many, with `--hypothesis-profile soak`.
-settings.register_profile("steady", derandomize=True)
-settings.register_profile("soak", max_examples=3000)
-settings.load_profile("steady")
+register_profiles()
 
 
 @pytest.fixture(scope="session", autouse=True)

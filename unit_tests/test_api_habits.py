@@ -9,10 +9,10 @@ import pytest
 
 from source_syfter.bundle import bundle
 from source_syfter.problems import SyfterError
-from source_syfter.source import SourceSyfter
 from testing.instance import HOST, Answer, Asked, Instance, config, moment, oauth, some
-from testing.reading import LOGGER, Json, check, read
+from testing.reading import Json, check, declared, read
 
+BY_PAGE = {"paging": "page"}
 STATE = {"articles": {"updated_at": moment(2)}}
 
 
@@ -40,6 +40,33 @@ def test_next_url(instance: Instance, target: str) -> None:
 def test_next_url_in_the_link_header(instance: Instance) -> None:
     header = {"Link": f'<{HOST}/api/articles?page=1>; rel="prev", <{HOST}/api/articles?page=2>; rel="next"'}
     instance.always_answers("articles", pages(Answer({"data": some(1)}, headers=header), Answer({"data": some(1, 2)})))
+
+    outcome = read(config(conventions={"paging": "next_url", "next_url_path": "Link"}), "articles")
+
+    assert outcome.ids("articles") == [1, 2]
+    assert instance.queries("articles")[1] == {"page": "2"}
+
+
+LINK = f"<{HOST}/api/articles?page=2>"
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        f'{LINK}; rel="Next"',
+        f"{LINK};REL=next",
+        f'{LINK}; rel="next last"',
+        f'{LINK} ; title="a=b, c; rel=prev" ; rel = "next"',
+        f"<{HOST}/api/articles?page=1>;rel=prev,{LINK};rel=next",
+        f'</x>; rel="nextcloud", {LINK}; rel=next, <{HOST}/api/articles?page=9>; rel=last',
+        '</api/articles?page=2#top>; rel="next"',
+        f"{'<' * 60_000} {LINK}; rel=next",
+    ],
+)
+def test_a_link_header_of_any_form_leads_on(instance: Instance, header: str) -> None:
+    """RFC 8288: names and relations in any case, several in one text; what is quoted parts nothing."""
+    answers = pages(Answer({"data": some(1)}, headers={"Link": header}), Answer({"data": some(1, 2)}))
+    instance.always_answers("articles", answers)
 
     outcome = read(config(conventions={"paging": "next_url", "next_url_path": "Link"}), "articles")
 
@@ -81,6 +108,19 @@ def test_last_record(instance: Instance, field: str | None, sent: list[str]) -> 
     assert outcome.ids("articles") == ["a/1", "b&2"]
 
 
+@pytest.mark.parametrize("rank", [0, 0.0, -0.0])
+def test_a_last_record_whose_field_is_zero_leads_on(instance: Instance, rank: float) -> None:
+    """Code takes zero for nothing."""
+    instance.always_answers(
+        "articles", pages(Answer({"data": [{"id": 1, "rank": rank}]}), Answer({"data": [{"id": 2, "rank": 1}]}))
+    )
+
+    outcome = read(config(conventions={"paging": "last_record", "last_record_field": "rank"}), "articles")
+
+    assert outcome.ids("articles") == [1, 2]
+    assert float(instance.queries("articles")[1]["cursor"]) == 0
+
+
 def test_a_last_record_without_the_field_is_a_config_error(instance: Instance) -> None:
     conventions = {"paging": "last_record", "last_record_field": "mark"}
 
@@ -91,7 +131,8 @@ def test_post(instance: Instance) -> None:
     """The parameters travel in a JSON body, numbers as numbers; a key in the query stays there."""
     sent: list[Any] = []
     instance.always_answers(
-        "articles", lambda asked: sent.append(json.loads(asked.body)) or pages(Answer({"data": some(3)}))(asked)
+        "articles",
+        lambda asked: sent.append(json.loads(asked.body)) or Answer({"data": some(3)[json.loads(asked.body).get("offset", 0) :]}),
     )
     conventions = {"method": "POST", "updated_since_format": "epoch_s", "api_key_parameter": "key"}
 
@@ -99,7 +140,7 @@ def test_post(instance: Instance) -> None:
 
     assert sent == [
         {"limit": 100, "updated_since": 1767225602},
-        {"limit": 100, "updated_since": 1767225602, "offset": 3},
+        {"limit": 100, "updated_since": 1767225602, "offset": 2},
     ]
     assert [set(query) for query in instance.queries("articles")] == [{"key"}, {"key"}]
     assert outcome.ids("articles") == [2, 3]
@@ -126,18 +167,16 @@ def test_a_list_that_ends_where_nothing_is_found(instance: Instance, end: Answer
 
 
 def test_what_is_no_answer_of_a_list_is_no_end(instance: Instance) -> None:
-    for odd in (Answer({"status": "processing"}, 202), Answer({"errors": ["the database is down"]})):
-        instance._count.clear()
-        instance.always_answers("articles", pages(Answer({"data": some(2)}), odd, Answer({"data": some(1, 3)})))
+    instance.always_answers("articles", pages(Answer({"data": some(2)}), Answer({"errors": ["the database is down"]})))
 
-        assert not read(config(conventions={"end_of_list": "not_found"}), "articles").completed("articles")
+    assert not read(config(conventions={"end_of_list": "not_found"}), "articles").completed("articles")
 
 
 def test_only_the_page_before_ends_a_list_that_repeats_its_last(instance: Instance) -> None:
     rows = [[{"id": 1}, {"id": 2}], [{"id": 3}, {"id": 4}], [{"id": 2}, {"id": 1}]]
     instance.always_answers("articles", pages(*(Answer({"data": page}) for page in rows)))
 
-    assert "[repeated-page]" in read(config(conventions={"end_of_list": "repeated"}), "articles").message_of("articles")
+    assert "[repeated-page]" in read(config(conventions=BY_PAGE | {"end_of_list": "repeated"}), "articles").message_of("articles")
 
 
 def test_an_empty_inner_object_does_not_end_the_read(instance: Instance) -> None:
@@ -171,8 +210,32 @@ def test_a_repeated_page_and_a_short_page_can_end_a_list(instance: Instance) -> 
     for end, requests in (("repeated", 3), ("short", 2)):
         instance.asked.clear()
         instance._count.clear()
-        assert read(config(conventions={"end_of_list": end}), "articles").ids("articles") == [1, 2, 3]
+        assert read(config(conventions=BY_PAGE | {"end_of_list": end}), "articles").ids("articles") == [1, 2, 3]
         assert len(instance.asked) == requests
+
+
+@pytest.mark.parametrize("count", [0, 2, 3])
+@pytest.mark.parametrize(
+    ("end", "beyond"),
+    [("short", "[]"), ("repeated", "last"), ("not_found", Answer(status=404)), ("not_found", Answer(b"", status=204))],
+)
+def test_a_list_ends_though_its_last_page_has_a_token(instance: Instance, end: str, beyond: Any, count: int) -> None:
+    """Each page has another one, the empty ones, too."""
+
+    def answer(asked: Asked) -> Answer:
+        rows, first = some(count), int(asked.query.get("cursor", 0))
+        page = rows[first : first + 2] or (rows[-2:] if beyond == "last" else [])
+        if first > 0 and first >= count and isinstance(beyond, Answer):
+            return beyond
+        return Answer({"data": page, "next_cursor": first + 2})
+
+    instance.always_answers("articles", answer)
+
+    outcome = read(config(conventions={"paging": "cursor", "end_of_list": end}), "articles")
+
+    assert outcome.completed("articles")
+    assert sorted({*outcome.ids("articles")}) == [row["id"] for row in some(count)]
+    assert len(instance.asked) <= 4
 
 
 @pytest.mark.parametrize(("path", "total"), [("meta.count", {"meta": {"count": "1"}}), ("X-Total-Count", {})])
@@ -221,7 +284,7 @@ def test_a_stream_without_a_key_and_streams_without_a_date(instance: Instance) -
     instance.records["articles"] = [{"name": "x"}]
     given = config(collections=[{"name": "articles", "primary_key": "none"}], conventions={"updated_at_field": "none"})
 
-    described = {stream.name: stream for stream in SourceSyfter(config=given).discover(LOGGER, given).streams}
+    described = declared(given)
     outcome = read(given, "articles", mode="full_refresh")
 
     assert not described["articles"].source_defined_primary_key
@@ -259,6 +322,7 @@ def test_names_that_clash_are_config_errors(overrides: Json, word: str) -> None:
 
 
 BEYOND_STOCK = [{"fields_path": "node"}, {"field_names": "snake_case"}, {"end_of_list": "short"}, {"paging": "next_url"}]
+BEYOND_STOCK.append({"records_path": ".", "paging": "cursor"})
 
 
 @pytest.mark.parametrize("setting", BEYOND_STOCK)

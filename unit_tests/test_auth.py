@@ -9,6 +9,7 @@ import pytest
 import requests
 from urllib3.exceptions import NameResolutionError
 
+from source_syfter.exact import Sent, dumps
 from testing.clocks import Clock
 from testing.instance import KEY, TOKEN_URL, Answer, Asked, Instance, config, oauth, some
 from testing.reading import STREAMS, check, read
@@ -132,12 +133,17 @@ def test_without_scopes_none_are_asked_for(instance: Instance, scopes: str | Non
 
 @pytest.mark.parametrize(
     ("expires_in", "renewed_after"),
-    [(None, 3600), ("", 3600), ("soon", 3600), (0, 3600), (-1, 3600), (3600, 3600), ("600", 600), (600.5, 600), (60, 60)],
+    [
+        *((said, 3600) for said in (None, "", "soon", 0, -1, [], "nan", Sent("-1e400"), 10**400, "9" * 500)),
+        *((said, 600) for said in ("600", 600.5, Sent("6e2"))),
+        (3600, 3600),
+        (60, 60),
+    ],
 )
 def test_the_token_is_renewed_before_it_expires(instance: Instance, clock: Clock, expires_in: Any, renewed_after: float) -> None:
     """A missing `expires_in` counts as an hour."""
     answer = {"access_token": "t", **({} if expires_in is None else {"expires_in": expires_in})}
-    instance.always_answers("token", Answer(answer))
+    instance.always_answers("token", Answer(dumps(answer)))
     instance.records["articles"] = some(3)
     seconds = iter([renewed_after * 0.8, renewed_after * 0.2 - min(20, renewed_after / 20), 0])
     counts: list[int] = []

@@ -109,8 +109,10 @@ def test_the_text_is_plain_yaml() -> None:
 def test_spec_is_the_packages() -> None:
     alone = ConcurrentDeclarativeSource(source_config=bundle(), config={}, catalog=None, state=None)
 
-    assert alone.spec(LOGGER) == SourceSyfter().spec(LOGGER)
-    assert bundle()["spec"] == manifest()["spec"]
+    spec = manifest()["spec"]
+    del spec["connection_specification"]["properties"]["discover_fields"]
+    assert bundle()["spec"] == spec
+    assert alone.spec(LOGGER).connectionSpecification == spec["connection_specification"]
 
 
 def test_catalog_is_the_packages() -> None:
@@ -119,7 +121,7 @@ def test_catalog_is_the_packages() -> None:
     def described(source: ConcurrentDeclarativeSource) -> list[AirbyteStream]:
         return sorted(source.discover(LOGGER, settings).streams, key=lambda stream: stream.name)
 
-    settings = config(additional_collections=EXTRA)
+    settings = config(additional_collections=EXTRA, discover_fields=False)
     package, made = SourceSyfter(config=settings), bundle(settings)
     alone = ConcurrentDeclarativeSource(source_config=made, config=settings, catalog=None, state=None)
     assert described(alone) == described(package)
@@ -181,7 +183,11 @@ def test_start_dates_of_each_form(instance: Instance, start: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [{"items": []}, {"data": None}, {"data": {}}, {"data": "x"}, [], "text", 1, None, {"data": 3}, "<html>"]
+    "body",
+    [
+        *({"items": []}, {"data": None}, {"data": {}}, {"data": "x"}, [], "text", 1, None, {"data": 3}, "<html>"),
+        *({"total": 1}, {"data": {"id": 1}, "total": 0}),
+    ],
 )
 def test_an_unknown_envelope_is_refused(instance: Instance, body: Any) -> None:
     content = body if body == "<html>" else json.dumps(body)
@@ -192,6 +198,16 @@ def test_an_unknown_envelope_is_refused(instance: Instance, body: Any) -> None:
     assert outcome.kind_of("companies") == "config_error"
     assert "[unknown-envelope]" in outcome.message_of("companies")
     assert "run " in outcome.message_of("companies")
+
+
+@pytest.mark.parametrize("body", [{"total": 0}, {"data": None, "total": "0"}, {"data": {}, "total": 0}])
+def test_no_array_is_an_empty_page_at_a_total_of_0(instance: Instance, body: Any) -> None:
+    instance.always_answers("companies", Answer(body))
+
+    outcome = read_manifest(bundle(), config(), "companies")
+
+    assert outcome.completed("companies")
+    assert outcome.ids("companies") == []
 
 
 @pytest.mark.parametrize("body", [{"result": []}, {"result": None}, {}, [], {"result": {"items": {}}}, {"result": {"other": []}}])
@@ -247,7 +263,7 @@ def test_no_message_names_a_setting_without_effect() -> None:
     parts = [part for part in bundle()["definitions"].values() if "error_message" in part]
     messages = [part["error_message"] + part["$parameters"]["remedy"] for part in parts]
 
-    assert len(messages) == 7
+    assert len(messages) == 10
     for message in messages:
         assert "Requests per minute" not in message
         assert ("onventions" in message) == ("source-syfter bundle" in message)

@@ -8,9 +8,12 @@ from types import ModuleType
 
 import pytest
 
+from source_syfter import conventions
+from source_syfter.spec import manifest
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [
-    ROOT / "README.md",
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
     *sorted((ROOT / "docs").rglob("*.md")),
     *(page for folder in ("[!.]*", "examples/*") for page in sorted(ROOT.glob(f"{folder}/README.md"))),
 ]
@@ -47,9 +50,24 @@ def test_a_stale_table_is_found_and_rewritten(generator: ModuleType, tmp_path: P
     assert generator.main(["--check"]) == 0
 
 
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: str(page.stem))
+def test_each_page_says_first_who_it_is_for_and_what_of_it_is_made(page: Path) -> None:
+    text = page.read_text()
+    says = re.match(r"# [^\n]+\n\n\*For [^*\n]+\.\*( \*`make docs` writes [^\n]+\*)?\n\n", text)
+    assert says
+    assert bool(says[1]) == ("<!-- generated:" in text)
+
+
 def test_each_table_is_shown_somewhere() -> None:
     shown = {name for page in PAGES for name in re.findall(r"<!-- generated: ([\w-]+) -->", page.read_text())}
-    assert shown == {"streams", "fields", "settings", "errors", "faults"}
+    assert shown == {"streams", "fields", "settings", "assumptions", "errors", "faults"}
+
+
+def test_each_convention_is_told_once_as_an_assumption() -> None:
+    told = [setting for room in conventions.ROOMS for each in room.ASSUMED for setting in each.settings]
+    spec = manifest()["spec"]["connection_specification"]["properties"]["conventions"]["properties"]
+
+    assert sorted(each for each in told if each.startswith("conventions.")) == sorted(f"conventions.{name}" for name in spec)
 
 
 def test_every_test_that_the_connector_names_in_a_comment_exists() -> None:
@@ -116,3 +134,7 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert linked.exists(), target
         if anchor:
             assert anchor in {slug(h) for h in re.findall(r"^#+ (.*)$", linked.read_text(), flags=re.MULTILINE)}, target
+
+
+def test_the_readme_is_one_screen() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 60

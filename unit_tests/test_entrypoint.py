@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import pytest
 from airbyte_cdk.entrypoint import AirbyteEntrypoint
-from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer
+from airbyte_cdk.models import ConfiguredAirbyteCatalogSerializer, Status
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
 
 from source_syfter.entrypoint import Entrypoint, run_protocol
@@ -20,7 +20,7 @@ from source_syfter.run import run
 from source_syfter.source import SourceSyfter
 from source_syfter.spec import print_spec
 from testing.instance import Answer, Instance, config, some
-from testing.reading import LOGGER, STREAMS, configured_catalog
+from testing.reading import LOGGER, STREAMS, configured_catalog, read
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_read_writes_what_the_cdk_writes(instance: Instance, files: dict[str, Pa
     ours, theirs = Entrypoint(source()), AirbyteEntrypoint(source())
     written: list[bytes] = []
     try:
-        for block in ours._blocks(ours.source.read(LOGGER, config(), configured_catalog(STREAMS))):
+        for block in ours._blocks(ours.source.messages(LOGGER, configured_catalog(STREAMS))):
             written.append(block)
     except AirbyteTracedException:
         assert broken
@@ -75,13 +75,24 @@ def test_read_writes_what_the_cdk_writes(instance: Instance, files: dict[str, Pa
     assert len(records) == 5 * (8 if broken else 9)
 
 
+def test_the_log_counts_records(instance: Instance) -> None:
+    """Not pages, which are records to the CDK. PyAirbyte and the demo show the figure."""
+    instance.records = {"articles": some(7), "companies": some(1)}
+    outcome = read(config(page_size=3), "articles", "companies")
+
+    assert sorted(re.findall(r"Read .* stream", outcome.log)) == [
+        "Read 1 records from companies stream",
+        "Read 7 records from articles stream",
+    ]
+
+
 @pytest.mark.parametrize("ended", [False, True])
 def test_a_write_that_a_signal_ends_asks_for_no_more_blocks(instance: Instance, ended: bool) -> None:
     """A generator that yields when it is closed raises RuntimeError, which would stand among the messages."""
     instance.records = {"articles": some(5)}
     catalog = configured_catalog(["articles"])
     entrypoint = Entrypoint(SourceSyfter(config=config(), catalog=catalog))
-    blocks = entrypoint._blocks(entrypoint.source.read(LOGGER, config(), catalog))
+    blocks = entrypoint._blocks(entrypoint.source.messages(LOGGER, catalog))
 
     assert next(blocks)
     if ended:
@@ -100,6 +111,39 @@ def test_spec_is_what_the_cdk_says(capsys: pytest.CaptureFixture[str]) -> None:
     assert ours["type"] == "SPEC"
     assert {**theirs, **ours["spec"]} == theirs
     assert {name for name in theirs if name not in ours["spec"]} <= {"supportsDBT", "supportsNormalization"}, "both false"
+
+
+def test_a_source_without_a_config_takes_that_of_the_call(instance: Instance) -> None:
+    """`airbyte-cdk connector test` makes one so."""
+    instance.records = {"companies": some(2)}
+    catalog = configured_catalog(["companies"])
+    state: list[Any] = []
+
+    assert SourceSyfter().check(LOGGER, config()).status is Status.SUCCEEDED
+    assert {stream.name for stream in SourceSyfter().discover(LOGGER, config()).streams} == set(STREAMS)
+    assert sum(bool(message.record) for message in SourceSyfter().read(LOGGER, config(), catalog, state)) == 2
+
+
+@pytest.mark.parametrize("form", ["states", "messages", "lines"])
+def test_a_state_may_be_what_a_read_wrote(files: dict[str, Path], form: str) -> None:
+    def state(stream: str, moment: str) -> dict[str, Any]:
+        return {"type": "STREAM", "stream": {"stream_descriptor": {"name": stream}, "stream_state": {"updated_at": moment}}}
+
+    states = [state("companies", "2026-01-01T00:00:00Z"), state("articles", "2026-01-02T00:00:00Z")]
+    states += [state("companies", "2026-01-03T00:00:00Z")]
+    messages = [{"type": "STATE", "state": each} for each in states]
+    record = {"type": "RECORD", "record": {"stream": "companies", "data": {"text": "\u2028", "state": "Ohio"}, "emitted_at": 1}}
+    others = [{"type": "LOG", "log": {"level": "INFO", "message": "STATE"}}, record]
+    lines = "\n".join(json.dumps(each, ensure_ascii=False) for each in [*others, *messages, *others])
+    files["state"].write_text({"states": json.dumps(states), "messages": json.dumps(messages), "lines": lines + "\n\n"}[form])
+
+    found = SourceSyfter.read_state(str(files["state"]))
+
+    assert {each.stream.stream_descriptor.name: vars(each.stream.stream_state) for each in found if each.stream} == {
+        "companies": {"updated_at": "2026-01-03T00:00:00Z"},
+        "articles": {"updated_at": "2026-01-02T00:00:00Z"},
+    }
+    assert len(found) == 2
 
 
 @pytest.mark.parametrize("option", ["config", "catalog", "state"])

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from source_syfter import timestamps
-from source_syfter.timestamps import to_iso
+from source_syfter.timestamps import parse, to_iso
 from testing.clocks import Clock
 from testing.instance import Answer, Asked, Instance, config, moment, some
 from testing.reading import STREAMS, Outcome, read
@@ -31,6 +31,11 @@ def state(value: Any, stream: str = "articles") -> dict[str, dict[str, Any]]:
 def at_noon(monkeypatch: pytest.MonkeyPatch) -> None:
     """The read begins at `BEGAN`, by this machine's clock."""
     monkeypatch.setattr(timestamps, "now", lambda: BEGAN)
+
+
+def in_milliseconds(value: str) -> datetime | None:
+    moment = parse(value)
+    return moment and moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def dated(*moments: Any) -> list[dict[str, Any]]:
@@ -197,7 +202,7 @@ def test_timestamps_of_every_form_pass_the_filter_and_move_the_state(instance: I
 
     outcome = read(config(**NO_LOOKBACK), "articles", state=state(at))
 
-    assert [record["updated_at"] for record in outcome.records["articles"]] == [value]
+    assert [parse(record["updated_at"]) for record in outcome.records["articles"]] == [in_milliseconds(value)]
     assert outcome.completed("articles")
     assert at <= outcome.cursor("articles") <= "2026-01-02T03:04:06.678Z"
 
@@ -222,7 +227,22 @@ def test_the_state_moves_to_the_newest_in_mixed_forms(instance: Instance) -> Non
 
 
 @pytest.mark.parametrize(
-    "value", [None, "", "soon", "0000-00-00", "2026-02-30T00:00:00.000Z", True, "-", "20260102T030405Z", [], {"at": 1}]
+    "value",
+    [
+        None,
+        "",
+        "soon",
+        "0000-00-00",
+        "0000-00-00T00:00:00.000Z",
+        "0000-00-00T00:00:00Z",
+        "2026-02-30T00:00:00.000Z",
+        0,
+        True,
+        "-",
+        "20260102T030405Z",
+        [],
+        {"at": 1},
+    ],
 )
 def test_a_record_without_a_readable_cursor_is_emitted_each_time_and_moves_no_state(instance: Instance, value: Any) -> None:
     rows = [{"id": 1, "updated_at": value}, {"id": 2}, {"id": 3, "updated_at": moment(3)}]
@@ -313,13 +333,33 @@ def test_a_state_does_not_go_back_because_of_the_server_s_clock(instance: Instan
     assert read(config(), "articles", state=state(before)).cursor("articles") == before
 
 
-def test_a_state_in_the_far_future_reads_nothing_and_keeps_its_form(instance: Instance) -> None:
-    outcome = read(config(), state={name: {"updated_at": "2999-01-01T00:00:00.000Z"} for name in STREAMS})
+FUTURE = "2999-01-01T00:00:00.000Z"
 
-    for stream in STREAMS:
-        assert outcome.ids(stream) == []
-        assert outcome.completed(stream)
-        assert len(outcome.cursor(stream)) == len("2999-01-01T00:00:00.000Z")
+
+def test_a_state_in_the_future_reads_nothing_and_stays_so_that_each_sync_warns(instance: Instance) -> None:
+    states = {name: {"updated_at": FUTURE} for name in STREAMS}
+    for _ in range(3):
+        outcome = read(config(), state=states)
+
+        for stream in STREAMS:
+            assert outcome.ids(stream) == []
+            assert outcome.completed(stream)
+            assert outcome.cursor(stream) == FUTURE
+            assert f"{stream}: its saved state, {FUTURE}, lies in the future" in outcome.log
+        states = {name: outcome.states[name][-1] for name in STREAMS}
+
+
+@pytest.mark.usefixtures("at_noon")
+def test_a_state_a_little_ahead_of_this_clock_is_lowered_to_it(instance: Instance) -> None:
+    """The machine that made it had another clock."""
+    instance.records["articles"] = dated(to_iso(BEGAN - timedelta(minutes=1)), to_iso(BEGAN))
+
+    outcome = read(config(**NO_LOOKBACK), "articles", state=state(to_iso(BEGAN + timedelta(minutes=59))))
+
+    assert since(instance) == [to_iso(BEGAN)]
+    assert outcome.ids("articles") == [2]
+    assert outcome.cursor("articles") == to_iso(BEGAN)
+    assert "lies in the future" not in outcome.log
 
 
 # --- states -----------------------------------------------------------------------------------------------------------

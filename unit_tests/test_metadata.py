@@ -12,6 +12,8 @@ import pytest
 import yaml
 from airbyte_connector_models.metadata.v0.connector_metadata_definition_v0 import ConnectorMetadataDefinitionV0
 
+from tools import release
+
 if sys.version_info >= (3, 11):
     import tomllib
 else:
@@ -39,8 +41,9 @@ def test_one_version_everywhere() -> None:
     changelog = (ROOT / "docs" / "syfter.md").read_text().split("## Changelog")[1]
     latest = re.findall(r"^\| (\d+\.\d+\.\d+) +\|", changelog, flags=re.MULTILINE)[0]
     assert METADATA["data"]["dockerImageTag"] == PROJECT["version"] == latest
-    for page in ("README.md", "docs/install.md"):
-        assert set(re.findall(r"\d+\.\d+\.\d+", (ROOT / page).read_text())) == {latest}, page
+    for name, pattern in release.PLACES:
+        assert set(re.findall(pattern, (ROOT / name).read_text(), flags=re.MULTILINE)) == {latest}, name
+    assert re.findall(r"^## \[(\d.*?)\]", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[0] == latest
 
 
 def test_one_name_and_one_stage_everywhere() -> None:

@@ -31,6 +31,10 @@ def test_snake_case(sent: str, name: str) -> None:
     assert snake_case(sent) == name
 
 
+def test_a_name_of_any_length_takes_no_time() -> None:
+    assert snake_case("A" * 300_000 + "b") == "a" * 299_999 + "_ab"
+
+
 @given(st.text())
 def test_snake_case_is_final(name: str) -> None:
     assert snake_case(snake_case(name)) == snake_case(name)

@@ -14,7 +14,7 @@ from airbyte_cdk.models import AirbyteStateMessageSerializer, ConfiguredAirbyteC
 
 from source_syfter.source import SourceSyfter
 from testing.instance import Instance, moment, some
-from testing.reading import LOGGER, STREAMS, Outcome
+from testing.reading import LOGGER, STREAMS, Outcome, declared
 
 RELEASES = sorted(path.parent for path in (Path(__file__).parent / "releases").glob("*/state.json"))
 
@@ -61,7 +61,7 @@ def test_the_state_that_a_replay_writes_is_written_again_when_nothing_changed(in
 @pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.name)
 def test_the_streams_of_an_earlier_release_are_still_there(release: Path) -> None:
     config = content(release, "config")
-    now = {stream.name: stream for stream in SourceSyfter(config=config).discover(LOGGER, config).streams}
+    now = declared(config)
     for configured in content(release, "catalog")["streams"]:
         before, after = configured["stream"], now[configured["stream"]["name"]]
         assert after.source_defined_primary_key == before["source_defined_primary_key"]

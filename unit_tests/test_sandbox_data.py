@@ -99,6 +99,46 @@ def test_awkward_strings_are_there(fresh: Dataset) -> None:
     assert {record["legal_name"] for record in fresh.records("companies")} >= set(AWKWARD)
 
 
+def test_tidy_data_is_the_same_without_what_only_tests_need(fresh: Dataset) -> None:
+    tidy = Dataset(tidy=True)
+    for collection in COLLECTIONS:
+        records = tidy.records(collection)
+        assert [(r["id"], r["updated_at"], list(r)) for r in records] == [
+            (r["id"], r["updated_at"], list(r)) for r in fresh.records(collection)
+        ]
+        assert not {value for record in records for value in record.values() if isinstance(value, str)} & set(AWKWARD)
+    financials = tidy.records("company_financials")
+    assert not [row for row in financials if 0 in (row["revenue"], row["profit"])]
+    currencies = defaultdict(set)
+    for row in financials:
+        currencies[row["company_id"], row["source"]].add(row["currency"])
+    assert {len(found) for found in currencies.values()} == {1}
+    assert {currency for found in currencies.values() for currency in found} == {"GBP", "EUR", "USD", None}
+
+
+def test_a_new_row_is_about_its_company() -> None:
+    dataset = Dataset(tidy=True)
+    before = {collection: {record["id"] for record in dataset.records(collection)} for collection in COLLECTIONS}
+    for _ in range(3):
+        dataset.apply_day()
+    known = dataset.records("company_financials")
+    revenues: dict[int, list[float]] = defaultdict(list)
+    for row in known:
+        if row["id"] in before["company_financials"] and row["revenue"] is not None:
+            revenues[row["company_id"]].append(row["revenue"])
+    new = [row for row in known if row["id"] not in before["company_financials"] and row["revenue"] is not None]
+    assert len(new) > 20
+    for row in new:
+        if seen := revenues[row["company_id"]]:
+            assert min(seen) / 10 < row["revenue"] < max(seen) * 10  # sizes differ by a factor of up to 1,000
+    names = {company["id"]: company["name"] for company in dataset.records("companies")}
+    titles = [
+        article for article in dataset.records("articles") if article["id"] not in before["articles"] and article["company_ids"]
+    ]
+    assert titles
+    assert all(names[article["company_ids"][0]] in article["title"] for article in titles)
+
+
 def test_sources_disagree_and_the_rules_have_something_to_decide(fresh: Dataset) -> None:
     financials = sorted(fresh.records("company_financials"), key=lambda r: (r["company_id"], r["year"]))
     several = [list(rows) for _, rows in groupby(financials, key=lambda r: (r["company_id"], r["year"]))]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import logging
+import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -15,7 +18,7 @@ from source_syfter import problems
 from source_syfter.secrecy import forms, hide_secrets, presentable
 from testing.clocks import Clock
 from testing.instance import Answer, Asked, Instance, config, oauth
-from testing.reading import check, read
+from testing.reading import check, configured_catalog, read
 
 SECRET = 'sk/"ünit"+7f 3a=9c'
 SCHEMES = {
@@ -108,6 +111,112 @@ def test_a_secret_that_every_message_holds_leaves_it_whole(secret: str, capsys: 
     error = json.loads(capsys.readouterr().out)["trace"]["error"]
     assert error["failure_type"] == "config_error"
     assert error["message"] == "Page size is out of range. Enter 1 to 1000. [invalid-config]"
+
+
+# --- what servers make of a secret that they repeat ---------------------------------------------------------------------------
+
+KEY = "S3cr3t+Key/abc=def~ghi.JKL-mno_pqr012345"
+MADE: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "percent": lambda text: quote(text, safe=""),
+    "percent, lower case": lambda text: quote(text, safe="").lower().replace("~", "%7e"),
+    "percent, tilde too": lambda text: quote(text, safe="").replace("~", "%7E"),
+    "percent, every letter": lambda text: "".join(f"%{ord(letter):02x}" for letter in text),
+    "percent, twice": lambda text: quote(quote(text, safe="")),
+    "percent, mixed": lambda text: text.replace("+", "%2b").replace("/", "%2F"),
+    "HTML": html.escape,
+    "HTML, by number": lambda text: "".join(f"&#{ord(letter)};" for letter in text),
+    "HTML, by hexadecimal number": lambda text: "".join(f"&#x{ord(letter):X};" for letter in text),
+    "JSON": lambda text: json.dumps(text).replace("/", "\\/"),
+    "JSON, by number": lambda text: "".join(f"\\u{ord(letter):04x}" for letter in text),
+    "JSON within JSON": lambda text: json.dumps(json.dumps(text)),
+    "repr": repr,
+    "upper case": str.upper,
+    "folded": lambda text: "\n ".join(text[at : at + 10] for at in range(0, len(text), 10)),
+    "hexadecimal": lambda text: text.encode().hex(),
+    "base64": lambda text: base64.b64encode(text.encode()).decode(),
+    "base64 of a header's value": lambda text: base64.b64encode(f"Api-Key {text}".encode()).decode(),
+    "base64 of a header": lambda text: base64.b64encode(f"a: {text}\r\n".encode()).decode(),
+    "base64 for addresses": lambda text: base64.urlsafe_b64encode(f"k={text}&".encode()).decode(),
+    "base64, twice": lambda text: base64.b64encode(base64.b64encode(text.encode())).decode(),
+    "base64, folded": lambda text: "\n".join(re.findall(".{1,20}", base64.b64encode(text.encode()).decode())),
+    "base64, percent": lambda text: quote(base64.b64encode(text.encode()).decode(), safe=""),
+    "its first half": lambda text: text[: len(text) // 2],
+    "its second half": lambda text: text[len(text) // 2 :],
+}
+
+
+@pytest.mark.parametrize("made", MADE)
+def test_a_secret_is_masked_in_whatever_form_it_is_repeated(instance: Instance, made: str) -> None:
+    form = MADE[made](KEY)
+    instance.always_answers("articles", Answer({"message": f"(a) {form} (b)"}, 400))
+    instance.always_answers("companies", Answer({"message": f"(a) {form} (b)"}, 400))
+    given = config(credentials={"auth_type": "api_key", "api_key": KEY})
+
+    texts = [read(given, "articles").text, check(given, "companies")[1]]
+
+    for text in texts:
+        assert re.search(r"\(a\).*\*{4}.*\(b\)", text), "what stands around it is told"
+        assert not _shared(form, text, 12)
+
+
+def _shared(form: str, text: str, length: int) -> list[str]:
+    """The parts of `form` of some length that stand in `text`."""
+    parts = (form[at : at + length] for at in range(max(1, len(form) - length + 1)))
+    return [part for part in parts if part in text]
+
+
+@pytest.mark.parametrize("before", [*range(255, 302, 5), 400, 3990])
+def test_a_secret_is_masked_before_a_message_is_cut(instance: Instance, before: int) -> None:
+    instance.always_answers(None, Answer({"message": "x" * before + KEY}, 400))
+    instance.always_answers("token", Answer({"error": "x" * before + KEY}, 400))
+
+    for credentials in ({"auth_type": "api_key", "api_key": KEY}, oauth(client_secret=KEY)):
+        given = config(credentials=credentials)
+        for text in (read(given, "articles").text, check(given, "articles")[1]):
+            assert not _shared(KEY, text, 8)
+
+
+def test_a_secret_is_masked_before_a_key_of_an_unknown_body_is_cut(instance: Instance) -> None:
+    instance.always_answers("articles", Answer({"x" * 30 + KEY: 1}))
+
+    assert not _shared(KEY, read(config(credentials={"auth_type": "api_key", "api_key": KEY}), "articles").text, 8)
+
+
+@pytest.mark.parametrize("made", MADE)
+def test_an_access_token_is_masked_in_whatever_form_it_is_repeated(instance: Instance, clock: Clock, made: str) -> None:
+    instance.always_answers("token", Answer({"access_token": KEY}))
+    instance.always_answers("articles", Answer({"message": f"(a) {MADE[made](KEY)} (b)"}, 400))
+
+    text = read(config(credentials=oauth()), "articles").text
+
+    assert re.search(r"\(a\).*\*{4}.*\(b\)", text)
+    assert not _shared(MADE[made](KEY), text, 12)
+
+
+def test_a_long_message_of_an_instance_takes_no_time(instance: Instance) -> None:
+    """Masking looks at each of its letters."""
+    instance.always_answers("articles", Answer({"message": "%2541" * 20_000_000}, 400))
+
+    assert "request-refused" in read(config(), "articles").message_of("articles")
+
+
+@pytest.mark.parametrize("odd", ["\x1b]0;title\x07", "\x1b[2J", "\x9b31m", "\x7f\x08", "\u202etxt", "\u2066a\u2069", "\x00"])
+def test_what_a_terminal_obeys_is_not_printed(instance: Instance, odd: str) -> None:
+    """A name of a field, a message, an address."""
+    for answer in (
+        Answer({"message": f"a {odd} b"}, 400),
+        Answer({f"a {odd} b": []}),
+        Answer({"data": [{"id": 1, f"a {odd} b": 1}]}, headers={}),
+    ):
+        instance.always_answers(
+            "articles", lambda asked, answer=answer: Answer({"data": []}) if "offset" in asked.query else answer
+        )
+        catalog = configured_catalog(["articles"])
+        catalog.streams[0].stream.json_schema = {"properties": {"id": {"type": "integer"}}}
+        text = read(config(), "articles").text
+
+        assert not [letter for letter in text if not (letter.isprintable() or letter == "\n")], text
 
 
 def test_a_message_keeps_its_words() -> None:

@@ -21,7 +21,7 @@ from urllib3 import HTTPResponse
 from source_syfter import context
 from source_syfter.components.authenticators import SameOriginAuthenticator
 from source_syfter.components.errors import Backoff, ErrorHandler
-from source_syfter.components.http import BoundedBody
+from source_syfter.components.http import BoundedBody, Call
 from source_syfter.context import Context, RetryPolicy
 from source_syfter.timestamps import now
 from testing.clocks import Clock, SharedClock
@@ -211,7 +211,7 @@ def test_a_body_in_small_pieces_is_whole(encoding: str) -> None:
     sent = {"gzip": gzip.compress, "deflate": zlib.compress, "": bytes}[encoding](plain)
     raw = HTTPResponse(Drip(sent), {"Content-Encoding": encoding} if encoding else {}, preload_content=False)
 
-    assert b"".join(BoundedBody("articles", raw, 60).stream(decode_content=True)) == plain
+    assert b"".join(BoundedBody(raw, Call("articles", context.Context(), 60)).stream(decode_content=True)) == plain
 
 
 class Silence:

@@ -1,41 +1,61 @@
-"""Cursors around those of the CDK: a cheaper way through them, and a bound for what waits to be written."""
+"""Streams around those of the CDK: a cheaper way through their cursors, and a bound for what waits to be written."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
-from time import monotonic, sleep
-from typing import Any
+from time import sleep
+from typing import Any, Optional
 
 from airbyte_cdk.sources.streams.concurrent.abstract_stream import AbstractStream
 from airbyte_cdk.sources.streams.concurrent.partitions.partition import Partition
 from airbyte_cdk.sources.types import Record
+from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from urllib3.exceptions import LocationValueError
 
-from source_syfter.timestamps import is_usual
+from source_syfter.components.errors import explain
+from source_syfter.components.pages import RECORDS, SIZE
+from source_syfter.timestamps import are_usual, is_usual
 
-# Records that wait to be written: as many pause the reading, as few resume it. The CDK's own bound, 10,000, cannot be set and
-# costs 25 MB with records of a kilobyte (test_memory_is_flat).
-_HIGH_WATER, _LOW_WATER = 2000, 1000
-# Seconds after which reading resumes anyway: the CDK's own bound still holds.
-_LONGEST_PAUSE = 60.0
+# What waits to be written: so many records, or bytes of JSON, pause the reading, and so few resume it. Text in Python takes up to
+# four times the bytes that it has as JSON. The CDK's own bound, 10,000 records, is one of pages here.
+_HIGH_WATER, _LOW_WATER = 1000, 500
+_HIGH_BYTES, _LOW_BYTES = 16 << 20, 8 << 20
+# Seconds between two looks of a reader that waits.
+_LOOK = 0.002
 
 
-@dataclass
 class Backpressure:
-    """How many records were `read`, by stream, and `written`. Each count has one thread that changes it."""
+    """Records and bytes that were read, by stream, and written. Each count has one thread that changes it."""
 
-    read: dict[str, int] = field(default_factory=dict)
-    written: int = 0
+    def __init__(self) -> None:
+        self._read: dict[str, tuple[int, int]] = {}
+        self._written = (0, 0)
+        # Nobody writes any more.
+        self.is_over = False
 
-    def wait(self) -> None:
-        """Blocks while too much waits to be written."""
-        if self._waiting() > _HIGH_WATER:
-            end = monotonic() + _LONGEST_PAUSE
-            while self._waiting() > _LOW_WATER and monotonic() < end:
-                sleep(0.002)
+    def read(self, stream: str, page: Mapping[str, Any]) -> None:
+        """Counts a page that is about to be emitted. Blocks while too much waits to be written."""
+        records, size = self.waiting()
+        if records > _HIGH_WATER or size > _HIGH_BYTES:
+            while (records > _LOW_WATER or size > _LOW_BYTES) and not self.is_over:
+                sleep(_LOOK)
+                records, size = self.waiting()
+        self._read[stream] = _and(self._read.get(stream, (0, 0)), page)
 
-    def _waiting(self) -> int:
-        return sum(self.read.values()) - self.written
+    def wrote(self, page: Mapping[str, Any]) -> None:
+        """Counts a page that was written."""
+        self._written = _and(self._written, page)
+
+    def waiting(self) -> tuple[int, int]:
+        """Records and bytes that wait to be written."""
+        read = list(self._read.values())
+        return sum(each[0] for each in read) - self._written[0], sum(each[1] for each in read) - self._written[1]
+
+
+def _and(counts: tuple[int, int], page: Mapping[str, Any]) -> tuple[int, int]:
+    return counts[0] + len(page[RECORDS]), counts[1] + page[SIZE]
 
 
 class Delegating:
@@ -46,22 +66,6 @@ class Delegating:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._delegate, name)
-
-
-class BackpressureCursor(Delegating):
-    """Pauses the thread that reads `stream` while too much waits to be written. A record is emitted before it is observed."""
-
-    def __init__(self, cursor: Any, stream: str, backpressure: Backpressure) -> None:
-        super().__init__(cursor)
-        self._stream = stream
-        self._backpressure = backpressure
-        backpressure.read[stream] = 0
-
-    def observe(self, record: Record) -> None:
-        self._delegate.observe(record)
-        count = self._backpressure.read[self._stream] = self._backpressure.read[self._stream] + 1
-        if not count % 64:
-            self._backpressure.wait()
 
 
 class NewestRecordCursor(Delegating):
@@ -78,22 +82,32 @@ class NewestRecordCursor(Delegating):
         self._newest: dict[int, tuple[str, Record]] = {}
 
     def observe(self, record: Record) -> None:
-        value = record.data.get(self._field)
-        if not is_usual(value):
-            # The CDK's cursor skips what it cannot read, but fails on an array or an object.
-            if not isinstance(value, (list, dict)):
-                self._delegate.observe(record)
-            return
         key = id(record.associated_slice)
-        newest = self._newest.get(key)
-        if newest is None or value > newest[0]:
-            try:
-                datetime.fromisoformat(value[:23])
-            except ValueError:
-                # No date, for example the 31st of June, and yet newer than all others as text.
-                self._delegate.observe(record)
-            else:
-                self._newest[key] = value, record
+        known = self._newest.get(key)
+        best, newest = known[0] if known else "", None
+        page = record.data[RECORDS]
+        values = [data.get(self._field) for data in page]
+        if are_usual(values) and values and _is_date(latest := max(values)):
+            # The others are older, or no dates.
+            page, values = ([page[values.index(latest)]], [latest]) if latest > best else ([], [])
+        for data, value in zip(page, values, strict=True):
+            if not is_usual(value):
+                # The CDK's cursor skips text that it cannot read, but fails on what is no text and on what its calendar lacks.
+                with suppress(TypeError, ValueError, ArithmeticError):
+                    self._delegate.observe(_alone(data, record))
+            elif value > best:
+                if _is_date(value):
+                    best, newest = value, data
+                else:
+                    # For example the 31st of June, and yet newer than all others as text.
+                    self._delegate.observe(_alone(data, record))
+        if newest is not None:
+            self._newest[key] = best, _alone(newest, record)
+
+    @property
+    def newest(self) -> str:
+        """The newest cursor value of what is being read; empty if there is none."""
+        return max((value for value, _ in list(self._newest.values())), default="")
 
     def close_partition(self, partition: Partition) -> None:
         newest = self._newest.pop(id(partition.to_slice()), None)
@@ -102,12 +116,64 @@ class NewestRecordCursor(Delegating):
         self._delegate.close_partition(partition)
 
 
+def _is_date(usual: str) -> bool:
+    try:
+        datetime.fromisoformat(usual[:23])
+    except ValueError:
+        return False
+    # A year, a week and its day, too, would be read, but not by the CDK.
+    return usual[5] != "W"
+
+
+def _alone(data: Mapping[str, Any], page: Record) -> Record:
+    return Record(data=data, stream_name=page.stream_name, associated_slice=page.associated_slice)
+
+
+class TunedPartition(Partition):
+    """A partition of the CDK that pauses while too much waits to be written, and says in words what the machine, the libraries
+    or a record do to its reading."""
+
+    def __init__(self, partition: Partition, backpressure: Backpressure) -> None:
+        self._partition = partition
+        self._backpressure = backpressure
+
+    def read(self) -> Iterator[Record]:
+        stream = self.stream_name()
+        try:
+            for page in self._partition.read():
+                self._backpressure.read(stream, page.data)
+                if self._backpressure.is_over:
+                    return
+                yield page
+        except AirbyteTracedException:
+            raise
+        except (OSError, MemoryError, UnicodeError, RecursionError, LocationValueError) as error:
+            # The CDK's client retries and asks the error handler only where a request was under way.
+            raise explain(stream, error) from error
+
+    def to_slice(self) -> Optional[Mapping[str, Any]]:
+        return self._partition.to_slice()
+
+    def stream_name(self) -> str:
+        return self._partition.stream_name()
+
+    def __hash__(self) -> int:
+        return hash(self._partition)
+
+
 class TunedStream(Delegating):
-    """A stream of the CDK with these cursors around its own."""
+    """A stream of the CDK with this cursor around its own, and such partitions."""
 
     def __init__(self, stream: AbstractStream, backpressure: Backpressure) -> None:
         super().__init__(stream)
-        # The CDK asks for it twice a record, and delegating costs a microsecond each time.
-        self.name = stream.name
-        cursor = NewestRecordCursor(stream.cursor, stream.cursor_field) if stream.cursor_field else stream.cursor
-        self.cursor = BackpressureCursor(cursor, stream.name, backpressure)
+        self._newest = NewestRecordCursor(stream.cursor, stream.cursor_field) if stream.cursor_field else None
+        self.cursor = self._newest or stream.cursor
+        self._backpressure = backpressure
+
+    @property
+    def newest(self) -> str:
+        """The newest cursor value of what is being read; empty if there is none."""
+        return self._newest.newest if self._newest else ""
+
+    def generate_partitions(self) -> Iterator[Partition]:
+        return (TunedPartition(each, self._backpressure) for each in self._delegate.generate_partitions())

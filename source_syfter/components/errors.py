@@ -2,6 +2,7 @@
 
 # No `from __future__ import annotations`: see `part.py`.
 
+import json
 import math
 import random
 import ssl
@@ -19,9 +20,11 @@ from requests import exceptions as requests_errors
 from urllib3 import exceptions as urllib3_errors
 
 from source_syfter import problems, timestamps
+from source_syfter.components.http import is_cut
 from source_syfter.components.part import Part
 from source_syfter.context import context_of
 from source_syfter.problems import Problem, SyfterError
+from source_syfter.secrecy import masked_foreign
 
 # What the handler leaves on a response or exception for the back-off, and on a request: one thread handles it from end to end.
 _ERROR = "_syfter_error"
@@ -30,13 +33,21 @@ _REFRESHED = "_syfter_refreshed"
 # Seconds: the contract of `Backoff`.
 _LONGEST_BACKOFF = 60.0
 
+# Characters of an error that are shown and looked at, and bytes of a body that may hold one.
+_LONGEST_MESSAGE, _LONGEST_QUOTE, _LARGEST_ERROR = 300, 4000, 1 << 20
+
 # What a request that got no usable answer means: by the first class found in the chain of causes, most telling first.
 _CAUSES: list[tuple[tuple[type[BaseException], ...], Problem]] = [
+    # Before what befell the proxy itself: its name, its certificate. The address of the instance has been checked, so an address
+    # that cannot be asked is the proxy's, too, or its scheme is one of which the library is missing (SOCKS).
+    ((urllib3_errors.ProxyError, requests_errors.ProxyError, requests_errors.InvalidProxyURL), problems.PROXY),
+    ((urllib3_errors.LocationValueError, requests_errors.InvalidSchema, requests_errors.MissingSchema), problems.PROXY),
     ((urllib3_errors.NameResolutionError,), problems.UNKNOWN_HOST),
     ((ssl.SSLError, urllib3_errors.SSLError, requests_errors.SSLError), problems.TLS),
-    ((urllib3_errors.ProxyError, requests_errors.ProxyError), problems.PROXY),
-    ((requests_errors.InvalidURL, requests_errors.InvalidSchema, requests_errors.MissingSchema), problems.INVALID_ADDRESS),
+    ((requests_errors.InvalidURL,), problems.INVALID_ADDRESS),
     ((requests_errors.TooManyRedirects,), problems.REDIRECT_LOOP),
+    # Two lengths, for example; the class of the same name below is about what is sent.
+    ((urllib3_errors.InvalidHeader,), problems.NOT_HTTP),
     ((requests_errors.InvalidHeader, UnicodeError), problems.INVALID_CREDENTIALS),
     ((ConnectionRefusedError,), problems.REFUSED),
     ((urllib3_errors.ConnectTimeoutError, requests_errors.ConnectTimeout), problems.UNREACHABLE),
@@ -63,8 +74,17 @@ class ErrorHandler(DefaultErrorHandler):
     def interpret_response(self, response_or_exception: Optional[Union[requests.Response, Exception]]) -> ErrorResolution:
         if not isinstance(response_or_exception, requests.Response):
             action, error = ResponseAction.RETRY, explain(self._stream, response_or_exception)
-        elif response_or_exception.ok or self._ends_list(response_or_exception):
+        elif response_or_exception.status_code == 200 and is_cut(response_or_exception):
+            action, error = ResponseAction.RETRY, problems.CUT_BODY(stream=self._stream)
+        elif response_or_exception.status_code in (200, 204):
             return ErrorResolution(ResponseAction.SUCCESS)
+        elif self._ends_list(response_or_exception):
+            # The CDK asks for no more behind such an answer.
+            read = context_of(self.config).lists[self._stream]
+            if not read.audit.is_short:
+                return ErrorResolution(ResponseAction.SUCCESS)
+            action = ResponseAction.RETRY
+            error = problems.INCOMPLETE_LIST(stream=self._stream, count=read.audit.found, total=read.audit.least)
         else:
             action, error = self.refusal(response_or_exception)
         if action is ResponseAction.FAIL:
@@ -73,10 +93,10 @@ class ErrorHandler(DefaultErrorHandler):
         return ErrorResolution(action, error.failure_type, error.text)
 
     def _ends_list(self, response: requests.Response) -> bool:
-        """Whether a 404 is the end of a list of which pages were read: the extractor takes it for an empty page."""
-        if response.status_code != 404 or not context_of(self.config).pages.get(self._stream):
-            return False
-        return bool(self.config["conventions"]["end_of_list"] == "not_found")
+        """Whether a 404 is the end of a list of which pages were read."""
+        read = context_of(self.config).lists.get(self._stream)
+        is_beyond = response.status_code == 404 and read is not None and read.pages > 0
+        return bool(is_beyond and self.config["conventions"]["end_of_list"] == "not_found")
 
     def refusal(self, response: requests.Response) -> tuple[ResponseAction, SyfterError]:
         """What `response`, which is not ok, leads to, and the error that it is if nothing is tried any more."""
@@ -171,6 +191,13 @@ def _number(text: str) -> float:
 def explain(stream: str, error: Optional[BaseException], field: str = "Host") -> SyfterError:
     """The cause of a request of `stream` that ended in `error`, and what to do. `field`: where the user typed the address."""
     chain = list(_chain(error))
+    if isinstance(error, MemoryError):
+        return problems.OUT_OF_MEMORY(stream=stream)
+    if isinstance(error, RecursionError):
+        return problems.NOT_JSON(stream=stream, what="records nested too deeply")
+    if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
+        # What requests itself says of a file that is not there has no number.
+        return problems.MACHINE(stream=stream, reason=error.strerror) if error.errno else problems.CERTIFICATES(stream=stream)
     found = (problem for kinds, problem in _CAUSES if any(isinstance(link, kinds) for link in chain))
     certificate = next((link.verify_message for link in chain if isinstance(link, ssl.SSLCertVerificationError)), None)
     request = getattr(error, "request", None)
@@ -183,20 +210,24 @@ def explain(stream: str, error: Optional[BaseException], field: str = "Host") ->
 
 
 def own_words(response: requests.Response) -> str:
-    """The API's own message in an error body, on one line, at most 300 characters; empty if it has none.
+    """The API's own message in an error body, on one line, without secrets, at most 300 characters; empty if it has none.
 
     Only the fields that hold messages by convention: an error body may echo records. A web page has no message.
     """
+    content = response.content or b""
+    if len(content) > _LARGEST_ERROR:
+        return ""
     try:
-        said = _message(response.json())
+        said = _message(json.loads(content))
     except ValueError:
-        said = response.text.strip()
-        said = "" if said.startswith("<") or len(said) > 300 else said
+        said = content.decode("utf-8", "replace").strip()
+        said = "" if said.startswith("<") or len(said) > _LONGEST_MESSAGE else said
     except RecursionError:
         # Nested without end.
         said = ""
-    said = " ".join(said.split())
-    return f'The instance said: "{said[:300]}"' if said else ""
+    # Masking comes before the cut that is seen: a secret across it would be shown but for its end.
+    said = masked_foreign(" ".join(said[:_LONGEST_QUOTE].split()))
+    return f'The instance said: "{said[:_LONGEST_MESSAGE]}"' if said else ""
 
 
 def _message(body: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -14,8 +15,13 @@ Record = dict[str, Any]
 def snake_case(name: str) -> str:
     """`name` in snake_case: companyId, CompanyId, company-id and Company Id become company_id, HTMLBody html_body."""
     joined = re.sub(r"[\s-]+", "_", name.strip())
-    parted = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", joined))
-    return parted.lower()
+    # By what stands around a place, in time that grows with the length only: a name may be as long as an instance likes.
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", joined).lower()
+
+
+def singular(name: str) -> str:
+    """The name of a collection for one of its records: company_overviews, companies become company_overview, company."""
+    return re.sub(r"s$", "", re.sub(r"ies$", "y", name))
 
 
 def lifted(record: Mapping[str, Any], path: Iterable[str]) -> Record:
@@ -38,6 +44,37 @@ def lifted(record: Mapping[str, Any], path: Iterable[str]) -> Record:
     if len({*outer, *lifted_names.values()}) < len(outer) + len(inner):
         return dict(record)
     return {**outer, **{lifted_names[name]: value for name, value in inner.items()}}
+
+
+# Postgres cuts a name after these many letters, and others do so somewhat later.
+_LONGEST_COLUMN = 63
+
+
+def own_columns(names: Iterable[str]) -> dict[str, str]:
+    """The fields among `names` that have no column of their own everywhere, each with a name that does.
+
+    Many destinations write columns in small letters and put an underline for what is neither a letter of ASCII nor a digit; what
+    is then the same shares a column, and a name of underlines alone, or a long one, is refused or cut.
+    """
+    known = list(dict.fromkeys(names))
+    # A field that is called as its column keeps the name.
+    taken = {name for name in known if _column(name) == name and len(name) <= _LONGEST_COLUMN}
+    found: dict[str, str] = {}
+    for name in sorted(known):
+        column = _column(name)
+        if name in taken or (column.strip("_") and column not in taken and len(column) <= _LONGEST_COLUMN):
+            taken.add(column)
+            continue
+        digest = hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
+        start = column[: _LONGEST_COLUMN - 9].strip("_") or "field"
+        new = f"{start}_2" if start == column else f"{start}_{digest}"
+        found[name] = new if new not in taken else f"{start}_{digest}"
+        taken.add(found[name])
+    return found
+
+
+def _column(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "_", name.lower())
 
 
 class FieldNames:

@@ -2,46 +2,58 @@
 
 # No `from __future__ import annotations`: see `part.py`.
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
-import orjson
 import requests
 from airbyte_cdk.sources.declarative.extractors.record_extractor import RecordExtractor as BaseRecordExtractor
 
-from source_syfter import problems
+from source_syfter import exact, problems
+from source_syfter.components.errors import own_words
+from source_syfter.components.http import document_of
+from source_syfter.components.instants import Instants
+from source_syfter.components.lists import ListRead, Page, keys_of
 from source_syfter.components.naming import FieldNames, lifted
 from source_syfter.components.part import Part
+from source_syfter.secrecy import masked_foreign
 
-# What the extractor leaves on a response, which one thread handles from end to end: the body, and its last record as sent.
-_BODY, _LAST = "_syfter_body", "_syfter_last"
+# A page goes through the CDK as one record, which costs half of what its records would (docs/upstream.md): what it holds, and its
+# bytes. `SourceSyfter` takes it apart behind the CDK.
+RECORDS, SIZE = "records", "size"
 
-# How often the rest of a list may come again: a record that changes enters the list of changes, and what follows moves on by one.
-_REPEATS = 2
+# What the extractor leaves on a response, which one thread handles from end to end.
+_PAGE = "_syfter_page"
+# What stands on a response that was asked for before its turn.
+AHEAD = "_syfter_ahead"
+
+# Digits of a number of records.
+_LONGEST_COUNT = 18
+
+# Characters of a key of an unknown body that are shown.
+_LONGEST_KEY = 40
 
 
-def body_of(response: requests.Response) -> Any:
-    """The JSON document that the extractor found in `response`; None before that."""
-    return getattr(response, _BODY, None)
-
-
-def last_record_of(response: requests.Response) -> Mapping[str, Any]:
-    """The last record in `response` as the instance sent it, with the fields of an inner object beside its own."""
-    found: Mapping[str, Any] = getattr(response, _LAST, {})
+def page_of(response: requests.Response) -> Page:
+    """What the extractor found in `response`; an empty page if there was nothing in it."""
+    found: Page = getattr(response, _PAGE, Page([], []))
     return found
 
 
-def total_of(response: requests.Response, path: str) -> Optional[int]:
+def total_of(response: requests.Response, body: Any, path: str) -> Optional[int]:
     """How many records the complete list has, by what stands at `path` of the body or in the header of that name."""
-    total = at(body_of(response), steps(path)) if path else None
-    total = response.headers.get(path) if total is None and path else total
-    if isinstance(total, str) and total.isdecimal():
-        return int(total)
-    return total if type(total) is int else None
+    total = at(body, steps(path)) if path else None
+    return count(response.headers.get(path) if total is None and path else total)
+
+
+def count(value: Any) -> Optional[int]:
+    """The number of records that `value` is, also as digits or with a fraction of zero; None if it is none."""
+    if isinstance(value, str) and value.isdecimal() and len(value) <= _LONGEST_COUNT:
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if type(value) is int and 0 <= value < 10**_LONGEST_COUNT else None
 
 
 def at(body: Any, path: Sequence[str]) -> Any:
@@ -63,14 +75,14 @@ def place(path: str) -> str:
 
 @dataclass
 class RecordExtractor(Part, BaseRecordExtractor):
-    """Takes the records out of a response, and refuses what is not the known envelope.
+    """Takes the records out of a response, as one page, and refuses what is not the known envelope.
 
     `records_path`: dotted path to the array of records; empty: the body is the array. `fields_path`: within a record, to the
     object that holds its fields. `known_fields`: the records' own names, by the connector's; `renames`: other names, as sent.
-    `primary_key`: by the connector's name; empty: there is none. Raises a config error for a body that is not JSON, a path that
-    does not lead to an array of objects, a page without keys, and for pages that came before, where `end_of_list` does not say
-    that this ends a list: a server that ignores the paging parameter would be read for ever. The rest of a list, shorter than a
-    page, may come again when others write to the collection, so only the third in a row counts there.
+    `primary_key`: by the connector's name; empty: there is none. `total_path`: to the number of records in the list.
+    `timestamps`, `timestamp_format` and `cursor_field`: see `Instants`. What of a page is new is the matter of `lists.ListRead`.
+    Raises a config error for a body that is not JSON, a path that does not lead to an array of objects, an empty list beside an
+    error, and a page without keys.
     """
 
     records_path: str
@@ -79,91 +91,71 @@ class RecordExtractor(Part, BaseRecordExtractor):
     known_fields: Mapping[str, str]
     primary_key: str
     end_of_list: str
+    total_path: str
+    timestamps: Sequence[str]
+    timestamp_format: str
+    cursor_field: str
     renames: Mapping[str, str] = field(default_factory=dict)
-    _seen: set[bytes] = field(init=False, repr=False, default_factory=set)
-    _repeated: int = field(init=False, repr=False, default=0)
-    _largest: int = field(init=False, repr=False, default=0)
-    _previous: bytes = field(init=False, repr=False, default=b"")
 
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         super().__post_init__(parameters)
         own = {sent: name for name, sent in self.known_fields.items() if sent and sent != name}
         self._names = FieldNames({**own, **self.renames}, self.field_names == "snake_case")
+        self._instants = Instants(self._stream, self.timestamps, self.timestamp_format, self.cursor_field)
+        self._columns = self._context.columns.get(self._stream)
 
     def extract_records(self, response: requests.Response) -> Iterable[Mapping[str, Any]]:
         self._context.answered(self._stream, response.headers.get("Date"), response.elapsed)
-        may_end = self.end_of_list == "not_found" and self._context.pages.get(self._stream, 0) > 0
-        if may_end and response.status_code in (204, 404):
-            return []
+        page = self._page(response)
+        page.is_ahead = hasattr(response, AHEAD)
+        setattr(response, _PAGE, page)
+        read: ListRead = self._context.lists[self._stream]
+        fresh = read.take(page)
+        return [{RECORDS: fresh, SIZE: len(response.content)}] if fresh else []
+
+    def _page(self, response: requests.Response) -> Page:
+        may_end = self.end_of_list == "not_found" and self._context.lists[self._stream].pages > 0
+        if may_end and response.status_code == 204:
+            return Page([], [])
         try:
-            body = _json(response.content)
+            body = document_of(response)
         except (ValueError, RecursionError):
             raise problems.NOT_JSON(stream=self._stream, what=_kind_of_text(response)) from None
-        records = at(body, steps(self.records_path))
-        if may_end and not isinstance(records, list) and response.status_code == 200 and not _says_error(body):
-            return []
+        records, total = at(body, steps(self.records_path)), total_of(response, body, self.total_path)
+        # No array is an empty page beyond the end, and where the instance says that it has no records and never gave one.
+        has_none = total == 0 and not records and self._context.lists[self._stream].pages == 0
+        may_lack = response.status_code == 200 and (may_end or has_none) and not _says_error(body)
+        if may_lack and not isinstance(records, list):
+            return Page([], [], total)
         # The CDK takes an empty record for the end of the whole read (test_an_empty_record_does_not_end_the_read).
-        if not isinstance(records, list) or not all(record and isinstance(record, dict) for record in records):
+        if not isinstance(records, list) or not set(map(type, records)) <= {dict} or not all(records):
             shape = f", which is {_shape(body)}"
             raise problems.UNKNOWN_ENVELOPE(stream=self._stream, where=place(self.records_path), shape=shape)
-        setattr(response, _BODY, body)
-        if not records:
-            return []
+        if not records and _says_error(body):
+            raise problems.ERROR_BESIDE_LIST(own_words(response), stream=self._stream)
+        if not records and exact.has_twice(response.content or b""):
+            # The array that is empty may stand behind one that is not.
+            raise problems.UNKNOWN_ENVELOPE(
+                stream=self._stream, where=place(self.records_path), shape=", which gives a key twice"
+            )
         if self.fields_path:
             path = steps(self.fields_path)
             records = [lifted(record, path) for record in records]
-        setattr(response, _LAST, records[-1])
+        last = records[-1] if records else {}
         if self._names:
             records = [self._names.applied(record) for record in records]
-        if self.primary_key and not any(record.get(self.primary_key) is not None for record in records):
+        records = self._instants.applied(records)
+        if self._columns:
+            self._columns.look_at(records)
+        keys = keys_of(records, self.primary_key)
+        if self.primary_key and keys and not any(key is not None for key in keys):
             sent = self.known_fields.get(self.primary_key) or self.primary_key
             raise problems.NO_KEY(stream=self._stream, field=sent)
-        if self.end_of_list == "repeated":
-            # The page before again, in its order; any other that came before is no end.
-            digest, self._previous = self._previous, self._digest(records, in_order=True)
-            if digest == self._previous:
-                return []
-        if self._is_repeated(records):
-            raise problems.REPEATED_PAGE(stream=self._stream, count=len(records))
-        self._context.pages[self._stream] = self._context.pages.get(self._stream, 0) + 1
-        return records
-
-    def _digest(self, records: Sequence[Mapping[str, Any]], in_order: bool = False) -> bytes:
-        ids: list[Any] = [record.get(self.primary_key) for record in records]
-        # Records without a key are compared as a whole.
-        shown: Sequence[Any] = records if None in ids else ids if in_order else sorted(ids, key=str)
-        return hashlib.blake2b(orjson.dumps(shown), digest_size=16).digest()
-
-    def _is_repeated(self, records: Sequence[Mapping[str, Any]]) -> bool:
-        # In any order: a server that does not sort may shuffle the page that it repeats.
-        digest = self._digest(records)
-        self._repeated = self._repeated + 1 if digest in self._seen else 0
-        self._largest = max(self._largest, len(records))
-        self._seen.add(digest)
-        # In place of a whole page it hides another one, which would be lost.
-        return self._repeated > (_REPEATS if len(records) < self._largest else 0)
+        return Page(records, keys, total, body, last)
 
 
 def _says_error(body: Any) -> bool:
     return isinstance(body, dict) and any(body.get(name) for name in ("error", "errors"))
-
-
-def _json(content: bytes) -> Any:
-    """The JSON document in `content`. Raises ValueError or RecursionError if there is none.
-
-    Halves of surrogate pairs, which JavaScript makes when it cuts a text within an emoji, become U+FFFD: neither UTF-8 nor a
-    warehouse can hold them.
-    """
-    try:
-        return orjson.loads(content)
-    except ValueError:
-        document = json.loads(content.decode("utf-8-sig"), parse_constant=_no_number)
-        text = json.dumps(document, ensure_ascii=False)
-        return orjson.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
-
-
-def _no_number(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _kind_of_text(response: requests.Response) -> str:
@@ -177,7 +169,7 @@ def _kind_of_text(response: requests.Response) -> str:
 def _shape(body: Any) -> str:
     """Names the shape of a body without its values: keys come from the API, values are licensed data."""
     if isinstance(body, dict):
-        keys = [key[:40] for key in list(body)[:8]]
+        keys = [masked_foreign(key[: _LONGEST_KEY * 10])[:_LONGEST_KEY] for key in list(body)[:8]]
         return f"an object with the keys {', '.join(keys)}" if keys else "an empty object"
     if isinstance(body, list):
         return "an array"

@@ -1,21 +1,25 @@
-"""What conventions do to a record. Nothing here is in the way of an instance that is as assumed."""
+"""The filter of records that a server sends in spite of `updated_since`."""
 
 # No `from __future__ import annotations`: see `part.py`.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilter
-from airbyte_cdk.sources.declarative.transformations import RecordTransformation
 
+from source_syfter.components.pages import RECORDS
 from source_syfter.components.part import Part
-from source_syfter.timestamps import EPOCH, epoch_to_iso, is_usual, parse, to_iso
+from source_syfter.timestamps import EPOCH, UNIX, are_usual, is_usual, parse, to_iso
 
 
 @dataclass
 class UpdatedSince(Part, RecordFilter):
-    """Lets through records whose `cursor_field` is at or after the start of the slice; those without a readable one, always."""
+    """Lets through what of a page has its `cursor_field` at or after the start of the slice; what has no readable one, always.
+
+    So it does for zero dates and the like, and for the epoch itself, which stands for no moment.
+    """
 
     condition: str = ""
     cursor_field: str = ""
@@ -26,21 +30,16 @@ class UpdatedSince(Part, RecordFilter):
         if bound is None or start <= EPOCH:
             yield from records
             return
-        for record in records:
-            value = record.get(self.cursor_field)
-            if value >= start if is_usual(value) else (parse(value) or bound) >= bound:
-                yield record
+        for page in records:
+            values = [record.get(self.cursor_field) for record in page[RECORDS]]
+            if are_usual(values) and min(values) >= start:
+                yield page
+                continue
+            kept = [record for record, value in zip(page[RECORDS], values, strict=True) if _is_new(value, start, bound)]
+            if kept:
+                yield {**page, RECORDS: kept}
 
 
-@dataclass
-class EpochToIso(Part, RecordTransformation):
-    """Turns epoch numbers in `fields` into ISO 8601 with milliseconds; other values stay. `form`: epoch_ms or epoch_s."""
-
-    fields: list[str]
-    form: str
-
-    def transform(self, record: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-        unit = 1000 if self.form == "epoch_s" else 1
-        for name in self.fields:
-            if name in record:
-                record[name] = epoch_to_iso(record[name], unit)
+def _is_new(value: Any, start: str, bound: datetime) -> bool:
+    # What is older as text may be no date.
+    return (is_usual(value) and value >= start) or not (UNIX < (parse(value) or UNIX) < bound)

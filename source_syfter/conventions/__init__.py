@@ -2,7 +2,8 @@
 
     tailor(definitions, settings)    sets what is structural; what is not stands in the manifest, as a template
     bundle(definitions, settings)    says it in parts of the stock framework, with the settings fixed
-    probe(instance)                finds the settings that make the connector fit an instance
+    probe(instance)                  finds the settings that make the connector fit an instance
+    ASSUMED                          what is taken for granted, how well it is known, and the settings that say otherwise
 
 A room has those that it needs. To add a convention, extend its room and the spec, and give the sandbox a variant that has it.
 """
@@ -13,10 +14,13 @@ from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from typing import Any
 
-from source_syfter.conventions import address, changes, credentials, fields, paging, streams
+from source_syfter.conventions import address, changes, credentials, fields, paging, records, streams
 from source_syfter.conventions.edits import Component
 from source_syfter.settings import Settings
 from source_syfter.spec import code_of
+
+# In the order of a request and its answer.
+ROOMS = (address, credentials, records, paging, changes, fields)
 
 
 def tailored(manifest: Mapping[str, Any], settings: Settings, in_full: Iterable[str] = ()) -> Component:
@@ -27,7 +31,7 @@ def tailored(manifest: Mapping[str, Any], settings: Settings, in_full: Iterable[
     """
     result: Component = deepcopy(dict(manifest))
     definitions = result["definitions"]
-    for room in (credentials, paging, changes, fields, address):
+    for room in (credentials, paging, changes, address):
         room.tailor(definitions, settings)
     handler = definitions["error_handler"]
     handler["codes"] = [code_of(reference) for reference in handler["response_filters"]]
@@ -35,4 +39,5 @@ def tailored(manifest: Mapping[str, Any], settings: Settings, in_full: Iterable[
         del result["api_budget"]
     streams.tailor(result, settings)
     streams.read_in_full(result, set(in_full))
+    paging.read_pages(result, settings)
     return result

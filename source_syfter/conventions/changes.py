@@ -7,13 +7,12 @@ from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any, Optional
 
+from source_syfter.conventions.edits import Assumption
 from source_syfter.probing.instance import Instance
+from source_syfter.probing.names import CHANGES
 from source_syfter.settings import Settings
 from source_syfter.timestamps import epoch_to_iso, parse, written
 
-# What the probe tries, likeliest first.
-_PARAMETERS = ["updated_since", "modified_since", "modified_after", "updated_after", "since", "changed_since", "updatedSince"]
-_PARAMETERS += ["modifiedSince", "updated_from", "updated_at_gte", "updated_at[gte]", "updated_at__gte", "last_modified_since"]
 _FUTURE, _PAST = datetime(2100, 1, 1, tzinfo=timezone.utc), datetime(2000, 1, 1, tzinfo=timezone.utc)
 _FORMS = ["iso8601", "iso8601_seconds", "date", "epoch_s", "epoch_ms"]
 _SECOND = timedelta(seconds=1)
@@ -28,6 +27,17 @@ _AS_SENT = {
     "epoch_s": f"timestamp({_START}) | int",
     "epoch_ms": f"(timestamp({_START}) * 1000) | round | int",
 }
+
+
+ASSUMED = [
+    Assumption(
+        "changes",
+        "`updated_since`, inclusive, compared with `updated_at`; what comes anyway is filtered out",
+        "A",
+        "",
+        ("conventions.updated_since_parameter", "conventions.updated_since_format"),
+    ),
+]
 
 
 def tailor(definitions: dict[str, Any], settings: Settings) -> None:
@@ -56,12 +66,19 @@ def bundle(definitions: dict[str, Any], settings: Settings) -> None:
 def probe(instance: Instance) -> None:
     """Finds the parameter that asks for changes, and its form: the far future must give nothing, long ago something."""
     assumed, first = instance.conventions["updated_since_parameter"], instance.conventions["updated_since_format"]
-    effect: Optional[bool] = None
+    effect: Optional[bool] = False
     found, form = None, first
+    names = list(dict.fromkeys([*filter(None, [assumed]), *instance.free(CHANGES)]))
     for form in dict.fromkeys([first, *(_FORMS if instance.conventions["updated_at_field"] else ())]):
-        effect = _filters(instance, form, [assumed]) if assumed else False
-        names = [name for name in _PARAMETERS if name != assumed]
-        found = assumed if effect else instance.bisect(names, partial(_filters, instance, form))
+        others = names
+        if form == first and assumed:
+            effect = _filters(instance, form, names[:1])
+            found, others = (assumed if effect else None), names[1:]
+        # What was refused alone wants another form, and would have all others refused.
+        alone = [name for name in others if name in instance.refused_alone]
+        found = found or next((name for name in alone if _filters(instance, form, [name])), None)
+        others = [name for name in others if name not in alone]
+        found = found or instance.bisect(others, partial(_filters, instance, form))
         if found or effect is None:
             break
     if found:
@@ -100,7 +117,10 @@ def _misses_changes(instance: Instance, name: str) -> bool:
     for row in rows:
         known = {name: epoch_to_iso(value, unit) for name, value in names.applied(row).items()}
         moments.append((parse(known.get("updated_at")), parse(known.get("created_at")), instance.key(row)))
-    changes = [(changed, key) for changed, created, key in moments if changed and created and changed - created > 2 * _SECOND]
+    # Where nothing tells the creation, it may have been earlier.
+    changes = [
+        (changed, key) for changed, created, key in moments if changed and (not created or changed - created > 2 * _SECOND)
+    ]
     if not changes:
         return False
     changed, key = max(changes, key=lambda change: change[0])

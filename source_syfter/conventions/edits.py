@@ -7,9 +7,24 @@ from __future__ import annotations
 
 import json
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 Component = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """What the connector takes for granted of an instance; docs/api.md is made from these.
+
+    `mark`: E evidenced, I implied, A assumed; `source`: what shows it. `settings`: those that say otherwise.
+    """
+
+    topic: str
+    text: str
+    mark: str
+    source: str
+    settings: tuple[str, ...]
 
 
 def reference(name: str) -> str:

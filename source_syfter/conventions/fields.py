@@ -4,38 +4,61 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Optional
 
-from source_syfter.components.naming import snake_case
-from source_syfter.conventions.edits import Component, reference, replace
+from source_syfter.components.naming import singular, snake_case
+from source_syfter.conventions.edits import Assumption, Component
 from source_syfter.probing import bodies
 from source_syfter.probing.instance import Instance
 from source_syfter.settings import Settings
 
 # What the probe tries, likeliest first.
 _KEYS = ["id", "_id", "uuid", "guid", "key", "ID", "Id", "UUID", "_key", "pk", "uid"]
-_LIKE_A_KEY = re.compile(r"(^|_)(id|key|uuid|guid|code|reference|ref|slug|number|no)$")
-_CREATED = re.compile(r"creat|insert|made|added")
-_UPDATED = re.compile(r"updat|modif|chang")
+_LIKE_A_KEY = re.compile(
+    r"(^|_)(\w?id|key|uuid|guid|code|reference|ref|slug|number|no|num|ident|identifier|uri|url|href|handle)$"
+)
+_SURELY_A_KEY = re.compile(r"(^|_)(\w?id|uuid|guid|key|ident(ifier)?)$")
+# How many records are asked for to see whether another field is one, and how many have to come.
+_MANY, _ENOUGH = 100, 10
+# Likeliest first, each on its own.
+_CREATED = [re.compile(r"creat|insert|made|(^|_)add(ed)?(_|$)")]
+_UPDATED = [
+    re.compile(r"updat|modif|chang|edit|revis|(^|_)(system_?)?mod_?(stamp|time|date)|mtime"),
+    re.compile("last_?activity"),
+]
 
 
-def tailor(definitions: Component, settings: Settings) -> None:
-    """Adds the transformation that the timestamps need; names are the extractor's matter."""
-    needed = ["epoch_to_iso"] if settings["conventions"]["timestamp_format"] != "iso8601" else []
-    replace(definitions, "base_stream", "transformations", value=[reference(name) for name in needed])
-
-
-def renames(settings: Settings, collection: Settings) -> dict[str, str]:
-    """The fields of a stream that get another name, by the name as sent. `collection`: what differs there."""
-    conventions = settings["conventions"]
-    key = collection["primary_key"] or conventions["id_field"]
-    changed = collection["cursor_field"] or conventions["updated_at_field"]
-    known = {"id": "" if key == "none" else key, "created_at": conventions["created_at_field"], "updated_at": changed}
-    return {
-        **{sent: name for name, sent in known.items() if sent and sent != name},
-        **{each["name"]: each["as"] for each in collection["fields"] if each["as"]},
-    }
+ASSUMED = [
+    Assumption(
+        "names of fields",
+        "snake case, at the top level of a record; foreign keys end in `_id`",
+        "E",
+        "Node-RED nodes, coding test",
+        ("conventions.field_names", "conventions.fields_path", "collections[].fields"),
+    ),
+    Assumption(
+        "key of a record",
+        "`id`, an integer. The Node-RED nodes read `_id` from events of 2020",
+        "A",
+        "",
+        ("conventions.id_field", "collections[].primary_key"),
+    ),
+    Assumption(
+        "`created_at`, `updated_at`",
+        "on every record; without `updated_at`, records are read and emitted again each time",
+        "A",
+        "",
+        ("conventions.created_at_field", "conventions.updated_at_field", "collections[].cursor_field"),
+    ),
+    Assumption(
+        "instants",
+        "ISO 8601; UTC and milliseconds are usual, other offsets and fractions are read too",
+        "I",
+        "the service is JavaScript",
+        ("conventions.timestamp_format",),
+    ),
+]
 
 
 def transformations(
@@ -49,7 +72,7 @@ def transformations(
         parts.append({"type": "RemoveFields", "field_pointers": [[sent] for sent in names]})
     form = settings["conventions"]["timestamp_format"]
     if form != "iso8601":
-        known = [name for name in definitions["epoch_to_iso"]["fields"] if name in fields]
+        known = [name for name in definitions["known_timestamps"]["fields"] if name in fields]
         units = 1000 if form == "epoch_ms" else 1
         parts.append({"type": "AddFields", "fields": [_added(name, _iso(name, units)) for name in known]})
     return parts
@@ -97,6 +120,7 @@ def _find_fields(instance: Instance) -> None:
 
 
 def _find_key(instance: Instance) -> None:
+    """Finds the key that most collections have, then those of collections called after them, and where there is none."""
     snake = instance.conventions["field_names"] == "snake_case"
     for name in dict.fromkeys([instance.key_field(instance.main), *_KEYS]):
         sent = next((each for each in instance.sample[0] if each == name or (snake and snake_case(each) == name)), name)
@@ -106,49 +130,87 @@ def _find_key(instance: Instance) -> None:
             instance.conventions["id_field"] = sent if not (snake and snake_case(sent) == "id") else "id"
             is_text = any(isinstance(value, str) for value in values)
             instance.conclude("key of a record", "id_field", f'"{sent}", {"text" if is_text else "a number"}')
-            if is_text:
-                text = "text, where the schema says integer: a destination with typed columns may leave it empty or refuse it"
-                instance.note("key of a record", "note", text)
-            return
-    own = {name: _own_key(instance, name) for name in instance.paths}
-    if own[instance.main]:
-        for name, key in own.items():
-            if key:
-                instance.differs(name, "primary_key", key)
-    elif not any(
-        re.search(r"(^|_)(id|key|uuid|guid|code|reference|ref|slug|number|no)$", snake_case(name)) for name in instance.sample[0]
-    ):
-        for name in instance.paths:
-            instance.differs(name, "primary_key", "none")
+            break
     else:
-        text = "no field of the records is a key; set conventions.id_field to its name"
-        instance.note("key of a record", "fault", text, "conventions.id_field")
+        shared = _shared_key(instance)
+        if shared:
+            instance.conventions["id_field"] = shared
+            instance.conclude("key of a record", "id_field", f'"{shared}", which tells the records of every collection apart')
+    bare = []
+    for name in instance.paths:
+        records = instance.records(instance.first(name)) or []
+        key = instance.sent_key(name, records)
+        # Of what has no field that is known, nobody knows that it is a record: without its key it is not read.
+        if records and key and all(record.get(key) is None for record in records) and instance.known(name, records[0]):
+            own = _own_key(name, records[0])
+            instance.differs(name, "primary_key", own or "none")
+            bare += [] if own else [name]
+    if bare:
+        like = [f'"{name}"' for name in instance.sample[0] if _LIKE_A_KEY.search(snake_case(name))]
+        text = f"none that is sure in {', '.join(bare)}: a destination cannot deduplicate these. If there is one, set its name"
+        text += f"; perhaps {' or '.join(like)}" if like else ""
+        instance.note("key of a record", "note", text, "collections[].primary_key")
 
 
-def _own_key(instance: Instance, name: str) -> Optional[str]:
-    """The key of a collection that is called after it, as company_id."""
-    records = instance.records(instance.first(name)) or []
-    stem = re.sub(r"ies$", "y", name) if name.endswith("ies") else re.sub(r"s$", "", name)
-    for sent in records[0] if records else ():
-        if snake_case(sent) in {f"{start}_{end}" for start in (stem, name) for end in ("id", "uuid", "key", "no", "code")}:
-            return str(sent)
+def _shared_key(instance: Instance) -> Optional[str]:
+    """The field that is called like a key, that no schema knows, and that tells the records of every collection apart.
+
+    A code, a number or an address often is one but need not be: it has to hold for many records.
+    """
+    samples = {name: rows for name in instance.paths if (rows := instance.records(instance.first(name)))}
+    if sum(len(rows) > 1 for rows in samples.values()) < 2:
+        return None
+    many: list[Sequence[Mapping[str, object]]] = []
+    for field in samples[instance.main][0]:
+        plain = snake_case(field)
+        if not _LIKE_A_KEY.search(plain) or any(plain in instance.schemas.get(name, ()) for name in samples):
+            continue
+        if not all(_tells_apart(rows, field) for rows in samples.values()):
+            continue
+        if _SURELY_A_KEY.search(plain):
+            return field
+        for name in (name for name in (instance.main, *samples) if not many):
+            # The first list that is long enough.
+            rows = instance.records(instance.ask(name, instance.size(_MANY))) or []
+            many += [rows] if len(rows) >= _ENOUGH else []
+        if many and _tells_apart(many[0], field):
+            return field
     return None
 
 
+def _tells_apart(rows: Sequence[Mapping[str, object]], field: str) -> bool:
+    values = [row.get(field) for row in rows]
+    return {*map(type, values)} <= {int, str} and len({*values}) == len(values)
+
+
+def _own_key(name: str, record: Mapping[str, object]) -> Optional[str]:
+    """The key of a collection that is called after it, as company_id."""
+    stem = singular(name)
+    known = {f"{start}_{end}" for start in (stem, name) for end in ("id", "uuid", "guid", "key", "no", "number", "code")}
+    return next((sent for sent in record if snake_case(sent) in known), None)
+
+
 def _find_timestamps(instance: Instance) -> None:
-    record, snake = instance.sample[0], instance.conventions["field_names"] == "snake_case"
+    snake = instance.conventions["field_names"] == "snake_case"
+    samples = [rows for name in instance.paths if (rows := instance.records(instance.first(name)))]
     found: dict[str, str] = {}
-    for setting, pattern in (("created_at_field", _CREATED), ("updated_at_field", _UPDATED)):
+    for setting, patterns in (("created_at_field", _CREATED), ("updated_at_field", _UPDATED)):
         assumed = instance.conventions[setting]
-        if any(assumed in (name, snake_case(name) if snake else name) for name in record):
-            found[setting] = next(name for name in record if assumed in (name, snake_case(name) if snake else name))
-            continue
-        dated = [name for name in record if pattern.search(snake_case(name)) and bodies.timestamp_form([record[name]])[0]]
-        if dated:
-            found[setting] = instance.conventions[setting] = min(dated, key=len)
-            instance.conclude(setting.replace("_", " "), setting, f'"{found[setting]}"')
+        named = [name for rows in samples for name in rows[0] if assumed in (name, snake_case(name) if snake else name)]
+        alike = ([(rows, name) for rows in samples for name in rows[0] if each.search(snake_case(name))] for each in patterns)
+        dated = next(
+            filter(None, ([name for rows, name in rows_and_names if _is_dated(rows, name)] for rows_and_names in alike)), []
+        )
+        if named or dated:
+            names = named or dated
+            # What most collections have, and the shortest of those.
+            found[setting] = min(names, key=lambda name: (-names.count(name), len(name)))
+        if not named and (dated or setting == "updated_at_field"):
+            instance.conventions[setting] = found.get(setting, "")
+            text = f'"{found[setting]}"' if dated else "none: each sync reads everything again"
+            instance.conclude(setting.replace("_", " "), setting, text)
     names = [*found.values(), "published_at"]
-    values = [record[name] for record in instance.sample for name in names if record.get(name) is not None]
+    values = [record[name] for rows in samples for record in rows for name in names if record.get(name) is not None]
     form, text = bodies.timestamp_form(values)
     if form:
         same = instance.conventions["updated_since_format"] == instance.conventions["timestamp_format"]
@@ -159,5 +221,7 @@ def _find_timestamps(instance: Instance) -> None:
             instance.conventions["updated_since_format"] = instance.assumed["updated_since_format"] = form
     elif values:
         instance.note("timestamps", "fault", f"{text}, which the connector cannot read")
-    if "updated_at_field" not in found or not any(record.get(found["updated_at_field"]) for record in instance.sample):
-        instance.note("timestamps", "note", "no updated_at in the records: each sync reads everything again")
+
+
+def _is_dated(rows: Sequence[Mapping[str, object]], name: str) -> bool:
+    return bool(bodies.timestamp_form([row[name] for row in rows if row.get(name) is not None])[0])

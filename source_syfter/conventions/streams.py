@@ -9,22 +9,30 @@ from importlib.resources import files
 from typing import Any, Optional
 
 from source_syfter import problems
-from source_syfter.components.naming import FieldNames
+from source_syfter.components.listing import Listing
 from source_syfter.conventions.address import parameters_of
 from source_syfter.conventions.edits import Component, expanded
+from source_syfter.fieldtypes import PINNED
 from source_syfter.settings import Settings
 from source_syfter.spec import name_of
 
 
 def tailor(manifest: Component, settings: Settings) -> None:
     """Sets what differs at single streams, and adds new ones. Raises a config error as `collections` does."""
-    definitions, known = manifest["definitions"], {name_of(stream): place for place, stream in enumerate(manifest["streams"])}
-    undated = not settings["conventions"]["updated_at_field"]
+    definitions, undated = manifest["definitions"], not settings["conventions"]["updated_at_field"]
+    for place, listing in enumerate(listings(manifest, settings)):
+        if listing.is_new:
+            manifest["streams"].append(_new_stream(definitions, listing, settings))
+        elif listing.differs or undated:
+            manifest["streams"][place] = _own_stream(definitions, manifest["streams"][place], listing)
+
+
+def listings(manifest: Mapping[str, Any], settings: Settings) -> list[Listing]:
+    """All streams under these settings: first those of `manifest`, then new ones. Raises a config error as `collections` does."""
     own = {each["name"]: each for each in collections(manifest, settings)}
-    for name, place in known.items():
-        if name in own or undated:
-            manifest["streams"][place] = _own_stream(definitions, manifest["streams"][place], own.get(name), undated)
-    manifest["streams"] += [_new_stream(definitions, each, settings) for name, each in own.items() if name not in known]
+    known = [name_of(stream) for stream in manifest["streams"]]
+    names = [*known, *(name for name in own if name not in known)]
+    return [Listing.of(name, own.get(name, {}), settings["conventions"], name not in known) for name in names]
 
 
 def collections(manifest: Mapping[str, Any], settings: Settings) -> list[Settings]:
@@ -54,6 +62,15 @@ def read_in_full(manifest: Component, names: set[str]) -> None:
             _drop_cursor(definitions, whole)
 
 
+def cursor_fields(manifest: Mapping[str, Any]) -> dict[str, Optional[str]]:
+    """Each stream's cursor field; None for a stream that is read whole."""
+    default = manifest["definitions"]["cursor"]["cursor_field"]
+    return {
+        name_of(stream): default if "$ref" in stream else stream.get("incremental_sync", {}).get("cursor_field")
+        for stream in manifest["streams"]
+    }
+
+
 def complete_stream(definitions: Component, stream: Component) -> Component:
     """A stream with all of its parts, so that they can be edited."""
     found = {**deepcopy(definitions["base_stream"]), **stream}
@@ -71,58 +88,44 @@ def _drop_cursor(definitions: Component, stream: Component) -> None:
         parameters.pop(name, None)
 
 
-def _own_stream(definitions: Component, stream: Component, own: Optional[Settings], undated: bool) -> Component:
-    """A stream of the manifest with what differs there."""
+def own_stream(definitions: Component, stream: Component, listing: Listing) -> Component:
+    """A stream of the manifest with what differs there, as far as package and bundle agree."""
     found = complete_stream(definitions, stream)
-    if own:
-        extractor = _place(definitions, found, own)
-        if own["path"]:
-            found["$parameters"] = {**stream["$parameters"], "collection": own["path"]}
-        if own["primary_key"]:
-            extractor["known_fields"]["id"] = own["primary_key"]
-        if own["primary_key"] == "none":
-            extractor["known_fields"]["id"] = extractor["primary_key"] = ""
-            del found["primary_key"]
-        if own["cursor_field"]:
-            extractor["known_fields"]["updated_at"] = own["cursor_field"]
-    if own and own["primary_key"]:
-        _key_as_token(definitions, found, own["primary_key"])
-    if undated and not (own and own["cursor_field"]):
+    if listing.path:
+        found["$parameters"] = {**stream["$parameters"], "collection": listing.path}
+    if not listing.key:
+        del found["primary_key"]
+    if not listing.cursor:
+        del found["incremental_sync"]
+    return found
+
+
+def _own_stream(definitions: Component, stream: Component, listing: Listing) -> Component:
+    found = own_stream(definitions, stream, listing)
+    extractor = _place(definitions, found, listing)
+    extractor["known_fields"] |= {"id": listing.key, "updated_at": listing.cursor}
+    if not listing.key:
+        extractor["primary_key"] = ""
+    _key_as_token(definitions, found, listing)
+    if not listing.cursor:
         _drop_cursor(definitions, found)
-    elif isinstance(found.get("incremental_sync"), str):
+    elif isinstance(found["incremental_sync"], str):
         expanded(definitions, found, "incremental_sync")
     return found
 
 
-def _key_as_token(definitions: Component, stream: Component, key: str) -> None:
+def _key_as_token(definitions: Component, stream: Component, listing: Listing) -> None:
     # With paging by the last record, where no field is set, its key leads on.
     strategy = expanded(definitions, stream["retriever"], "paginator").get("pagination_strategy", {})
     if "key" in strategy:
-        strategy["key"] = "" if key == "none" else key
+        strategy["key"] = listing.key
 
 
-def _place(definitions: Component, stream: Component, own: Settings) -> Component:
+def _place(definitions: Component, stream: Component, listing: Listing) -> Component:
     """Sets where the records of a stream lie and which fields get another name; returns its extractor."""
     extractor: Component = expanded(definitions, stream["retriever"], "record_selector")["extractor"]
-    if own["records_path"] is not None:
-        extractor["records_path"] = own["records_path"]
-    extractor["renames"] = {each["name"]: each["as"] for each in own["fields"] if each["as"]}
+    extractor |= {"records_path": listing.records_path, "renames": listing.names.renames}
     return extractor
-
-
-def names_of(collection: Settings, settings: Settings) -> FieldNames:
-    """The names that the fields of a new stream get: those that it declares keep theirs, but for the conventions."""
-    conventions = settings["conventions"]
-    known = {conventions["id_field"]: "id"} if collection["primary_key"] == "id" else {}
-    if collection["cursor_field"] == "updated_at":
-        known[conventions["updated_at_field"]] = "updated_at"
-    return FieldNames(
-        {
-            **{sent: name for sent, name in known.items() if sent and sent != name},
-            **{each["name"]: each["as"] for each in collection["fields"] if each["as"]},
-        },
-        conventions["field_names"] == "snake_case",
-    )
 
 
 def inline_schema(name: str) -> Component:
@@ -131,14 +134,23 @@ def inline_schema(name: str) -> Component:
     return {"type": "InlineSchemaLoader", "schema": schema}
 
 
-def new_stream(definitions: Component, collection: Settings, key: str, cursor_field: Optional[str]) -> Component:
-    """A new stream, as far as package and bundle agree. `key` and `cursor_field`: as they are emitted; empty: there is none."""
+def pin(schema: Component, listing: Listing) -> None:
+    """Gives fields the types that a user has pinned."""
+    properties = schema["properties"]
+    for name, kind in listing.pinned.items():
+        described = properties.get(name, {}).get("description", "Its type is set in the configuration.")
+        properties[name] = {"description": described, **PINNED[kind]}
+
+
+def new_stream(definitions: Component, listing: Listing) -> Component:
+    """A new stream, as far as package and bundle agree."""
     # `timestamp_format` is about the known fields; this cursor may be a number, too.
     formats = [*definitions["cursor"]["cursor_datetime_formats"], "%ms"]
+    key, cursor_field = listing.emitted_key, listing.emitted_cursor
     cursor = {**deepcopy(definitions["cursor"]), "cursor_field": cursor_field, "cursor_datetime_formats": formats}
     stream = {
         **deepcopy(definitions["base_stream"]),
-        "$parameters": {"name": collection["name"], "collection": collection["path"]},
+        "$parameters": {"name": listing.name, "collection": listing.path},
         "primary_key": [key] if key else None,
         "incremental_sync": cursor if cursor_field else None,
         "schema_loader": _schema(key, cursor_field),
@@ -146,13 +158,7 @@ def new_stream(definitions: Component, collection: Settings, key: str, cursor_fi
     return {name: value for name, value in stream.items() if value is not None}
 
 
-def emitted(collection: Settings, names: FieldNames) -> tuple[str, Optional[str]]:
-    """The key and the cursor of a new stream, as they are emitted; an empty key: there is none."""
-    key, cursor_field = collection["primary_key"], collection["cursor_field"]
-    return "" if key == "none" else names.of(key), names.of(cursor_field) if cursor_field else None
-
-
-def _schema(key: str, cursor_field: Optional[str]) -> Component:
+def _schema(key: str, cursor_field: str) -> Component:
     # What is known of the records: their key and their cursor.
     properties: Component = {key: {"description": "Key of the record.", "type": ["integer", "string"]}} if key else {}
     if cursor_field:
@@ -162,24 +168,18 @@ def _schema(key: str, cursor_field: Optional[str]) -> Component:
     return {"type": "InlineSchemaLoader", "schema": {**schema, "properties": properties}}
 
 
-def _new_stream(definitions: Component, collection: Settings, settings: Settings) -> Component:
-    key, cursor_field = emitted(collection, names_of(collection, settings))
-    stream = new_stream(definitions, collection, key, cursor_field)
-    extractor = _place(definitions, stream, collection)
-    known = extractor["known_fields"]
-    # What a new stream declares keeps its name, so only what it calls as the connector does is renamed.
-    extractor["known_fields"] = {
-        **({"id": known["id"]} if key == "id" else {}),
-        **({"updated_at": known["updated_at"]} if cursor_field == "updated_at" else {}),
-    }
-    extractor["primary_key"] = key
-    _key_as_token(definitions, stream, collection["primary_key"])
+def _new_stream(definitions: Component, listing: Listing, settings: Settings) -> Component:
+    stream = new_stream(definitions, listing)
+    extractor = _place(definitions, stream, listing)
+    # What a new stream declares keeps its name: `renames` has those that do not.
+    extractor |= {"known_fields": {listing.emitted_key: listing.key} if listing.key else {}, "primary_key": listing.emitted_key}
+    _key_as_token(definitions, stream, listing)
+    extractor["cursor_field"] = cursor_field = listing.emitted_cursor
     if cursor_field:
         expanded(definitions, stream["retriever"], "record_selector")["record_filter"]["cursor_field"] = cursor_field
         if settings["conventions"]["timestamp_format"] == "epoch_s":
             # A number in seconds would be read as milliseconds.
-            part = deepcopy(definitions["epoch_to_iso"])
-            stream["transformations"] = [{**part, "fields": [*part["fields"], cursor_field]}]
+            extractor["timestamps"] = [*definitions["known_timestamps"]["fields"], cursor_field]
     else:
         _drop_cursor(definitions, stream)
     return stream

@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 from airbyte_cdk.models import AirbyteMessageSerializer, ConfiguredAirbyteCatalogSerializer, Type
 
-from source_syfter.source import SourceSyfter
 from testing.instance import Instance, config, connect, some
-from testing.reading import LOGGER, STREAMS, configured_catalog, read
+from testing.reading import STREAMS, configured_catalog, declared, read
 
 
 def main() -> None:
@@ -23,10 +22,10 @@ def main() -> None:
     folder = Path(__file__).parent / version("airbyte-source-syfter")
     folder.mkdir()
     settings = config(start_date="2025-01-01", lookback_window_minutes=0, page_size=4, num_workers=4)
-    discovered = SourceSyfter(config=settings).discover(LOGGER, settings)
+    discovered = declared(settings)
     catalog = configured_catalog(STREAMS)
-    for chosen, stream in zip(catalog.streams, discovered.streams, strict=True):
-        chosen.stream = stream
+    for chosen in catalog.streams:
+        chosen.stream = discovered[chosen.stream.name]
     with pytest.MonkeyPatch.context() as patch:
         connect(patch, Instance({name: some(5) for name in STREAMS}))
         outcome = read(settings)
