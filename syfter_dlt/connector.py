@@ -10,8 +10,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -25,6 +26,11 @@ class ConnectorError(Exception):
     """The connector cannot be run, or it says that something is wrong; the text says what."""
 
 
+def say(text: str) -> None:
+    """Prints what may hold names that others chose: without characters that a terminal would obey."""
+    print("".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text), file=sys.stderr)
+
+
 def message_in(line: str | bytes) -> Message | None:
     """The message of a line, or None if it is something else, such as what a library prints."""
     try:
@@ -32,6 +38,26 @@ def message_in(line: str | bytes) -> Message | None:
     except ValueError:
         return None
     return message if isinstance(message, dict) and "type" in message else None
+
+
+def exact_message_in(line: str | bytes) -> Message | None:
+    """The message of a line, its numbers as `int` and `Decimal`, with all the digits that were sent."""
+    try:
+        message = json.loads(line, parse_float=_decimal, parse_int=_integer)
+    except (ValueError, RecursionError):
+        return None
+    return message if isinstance(message, dict) and "type" in message else None
+
+
+def _integer(digits: str) -> int | Decimal:
+    return int(digits) if len(digits) < 1000 else Decimal(digits)  # Python refuses integers of more than 4,300 digits
+
+
+def _decimal(digits: str) -> Decimal | str:
+    try:
+        return Decimal(digits)
+    except InvalidOperation:  # an exponent beyond all bounds
+        return digits
 
 
 def error_in(message: Message) -> str | None:
@@ -78,8 +104,8 @@ class Connector:
         return {stream["name"]: stream for catalog in catalogs for stream in catalog["streams"]}
 
     @contextmanager
-    def read(self, streams: list[dict[str, Any]], state: list[dict[str, Any]]) -> Iterator[Iterator[Message]]:
-        """The messages of one read. Errors of single streams are messages too; see `error_in`."""
+    def read(self, streams: list[dict[str, Any]], state: list[dict[str, Any]]) -> Iterator[Iterator[tuple[Message, bytes]]]:
+        """The messages of one read, exact, and their lines. Errors of single streams are messages too; see `error_in`."""
         catalog = {
             "streams": [
                 {
@@ -92,27 +118,27 @@ class Connector:
                 for stream in streams
             ]
         }
-        with self._running("read", catalog=catalog, state=state) as messages:
-            yield messages
+        with self._running("read", catalog=catalog, state=state) as process:
+            yield self._messages(process, exact_message_in)
 
     def _all(self, command: str) -> list[Message]:
         """All that a command says; raises its errors."""
-        with self._running(command) as messages:
-            said = list(messages)
+        with self._running(command) as process:
+            said = [message for message, _ in self._messages(process, message_in)]
         if errors := [text for message in said if (text := error_in(message))]:
             raise ConnectorError(" ".join(errors))
         return said
 
     @contextmanager
-    def _running(self, command: str, **files: Any) -> Iterator[Iterator[Message]]:
+    def _running(self, command: str, **files: Any) -> Iterator[subprocess.Popen[bytes]]:
         with TemporaryDirectory(prefix="source-syfter-") as folder:
             line = [self._program, *arguments(Path(folder), command, "--config", str(self._config), **files)]
             try:
-                process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True, encoding="utf-8")  # noqa: S603
+                process = subprocess.Popen(line, stdout=subprocess.PIPE)  # noqa: S603
             except OSError as error:
                 raise ConnectorError(f"{self._program} cannot be run: {error.strerror}.") from error
             try:
-                yield self._messages(process)
+                yield process
             finally:
                 process.kill()
                 process.wait()
@@ -124,20 +150,22 @@ class Connector:
         written.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         os.replace(written, self._config)
 
-    def _messages(self, process: subprocess.Popen[str]) -> Iterator[Message]:
-        """Every message, its warnings also printed; at the end an error, if the program failed without one."""
+    def _messages(
+        self, process: subprocess.Popen[bytes], read: Callable[[bytes], Message | None]
+    ) -> Iterator[tuple[Message, bytes]]:
+        """Every message and its line, its warnings also printed; at the end an error, if the program failed without one."""
         failed = False
         for line in process.stdout or ():
-            message = message_in(line)
+            message = read(line)
             if message is None:
-                print(line, end="", file=sys.stderr)
+                print(line.decode("utf-8", "replace"), end="", file=sys.stderr)
                 continue
             if message["type"] == "CONTROL" and "connectorConfig" in message["control"]:
-                self._save(message["control"]["connectorConfig"]["config"])
+                self._save(json.loads(line)["control"]["connectorConfig"]["config"])
             if message["type"] == "LOG" and message["log"]["level"] == "WARN":
-                print(message["log"]["message"], file=sys.stderr)
+                say(message["log"]["message"])
             failed = failed or error_in(message) is not None
-            yield message
+            yield message, line
         code = process.wait()
         if code != 0 and not failed:
             raise ConnectorError(f"{self._program} ended with exit code {code} and without a word.")
