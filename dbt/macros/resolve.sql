@@ -14,7 +14,7 @@
             raw_rows.*,
             row_number() over (
                 partition by company_id, source{% for part in key %}, {{ part }}{% endfor %}
-                order by {{ syfter.latest_first('updated_at') }}, {{ id }} desc
+                order by {{ syfter.latest_first('updated_at') }}, {{ syfter.by_key(id, 'desc') }}
             ) as standing
         from {{ relation }} as raw_rows
         where
@@ -153,7 +153,8 @@ chosen_values as (
         {{ row_key | join(', ') }},
         row_number() over (partition by {{ row_key | join(', ') }} order by source) as row_of_key
         {%- for column in columns %}
-        {%- set by_rank = '(partition by ' ~ row_key | join(', ') ~ ' order by ' ~ syfter.smallest_first(column ~ '_rank') ~ ')' %}
+        {%- set by_rank = '(partition by ' ~ row_key | join(', ') ~ ' order by ' ~ syfter.smallest_first(column ~ '_rank')
+            ~ ' rows between unbounded preceding and unbounded following)' %}
         {%- for taken, name in [(column, column), ('source', column ~ '_source')] %},
         first_value(case when {{ column }}_rank is not null then {{ taken }} end) over {{ by_rank }} as {{ name }}
         {%- endfor %}

@@ -1,17 +1,18 @@
+{{ config(materialized=syfter.materialized()) }}
 with financials as (
     {{ syfter.candidate_sources(
-        ref('stg_syfter__company_financials'), 'company_financials', var('syfter_company_financials_columns')
+        syfter.present('stg_syfter__company_financials', 'company_financials'), 'company_financials', syfter.decided_columns('company_financials')
     ) }}
 ),
 
 overviews as (
     {{ syfter.candidate_sources(
-        ref('stg_syfter__company_overviews'), 'company_overviews', var('syfter_company_overviews_columns')
+        syfter.present('stg_syfter__company_overviews', 'company_overviews'), 'company_overviews', syfter.decided_columns('company_overviews')
     ) }}
 ),
 
 employees as (
-    {{ syfter.candidate_sources(ref('stg_syfter__company_employees'), 'company_employees', ['*']) }}
+    {{ syfter.candidate_sources(syfter.present('stg_syfter__company_employees', 'company_employees'), 'company_employees', ['*']) }}
 ),
 
 candidate_sources as (

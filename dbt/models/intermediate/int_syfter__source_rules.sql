@@ -10,9 +10,9 @@ with company_rules as (
         cast(null as {{ syfter.type_of('integer') }}) as priority,
         row_number() over (
             partition by company_id, table_name, column_name
-            order by datasource_preference_id
+            order by {{ syfter.by_key('datasource_preference_id') }}
         ) as rule_order
-    from {{ ref('stg_syfter__datasource_preferences') }}
+    from {{ syfter.present('stg_syfter__datasource_preferences') }} as datasource_preferences
     where company_id is not null and table_name is not null and column_name is not null and source is not null
 
 ),
@@ -22,16 +22,16 @@ organisation_rules as (
     select
         {{ syfter.joined_text(["'priority'", 'datasource_priority_id']) }} as rule_id,
         {{ syfter.read_column("'organisation'", 'name') }} as rule_scope,
-        cast(null as {{ syfter.type_of('integer') }}) as company_id,
+        cast(null as {{ syfter.type_of('key') }}) as company_id,
         table_name,
         column_name,
         source,
         priority,
         row_number() over (
             partition by table_name, column_name
-            order by {{ syfter.smallest_first('priority') }}, source, datasource_priority_id
+            order by {{ syfter.smallest_first('priority') }}, source, {{ syfter.by_key('datasource_priority_id') }}
         ) as rule_order
-    from {{ ref('stg_syfter__datasource_priorities') }}
+    from {{ syfter.present('stg_syfter__datasource_priorities') }} as datasource_priorities
     where table_name is not null and column_name is not null and source is not null
 
 )

@@ -2,10 +2,9 @@ with mentions as (
 
     select distinct
         articles.article_id,
-        mentioned.element as company_id
-    from {{ ref('stg_syfter__articles') }} as articles
-    {{ syfter.join_json_integers('articles.company_ids', 'mentioned') }}
-    where mentioned.element is not null
+        {{ syfter.read_column(syfter.json_element('mentioned'), 'key') }} as company_id
+    from {{ syfter.present('stg_syfter__articles') }} as articles
+    {{ syfter.join_json_elements('articles.company_ids', 'mentioned') }}
 
 )
 
@@ -14,3 +13,4 @@ select
     article_id,
     company_id
 from mentions
+where company_id is not null

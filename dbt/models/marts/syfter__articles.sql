@@ -7,4 +7,5 @@ select
     body,
     created_at,
     updated_at
-from {{ ref('stg_syfter__articles') }}
+    {{- syfter.select_passthrough('articles', 'articles') }}
+from {{ syfter.present('stg_syfter__articles') }} as articles

@@ -36,7 +36,7 @@ select
     companies.has_ever_been_recommended,
     companies.recommendation_is_active,
     financials.year as latest_financial_year,
-    {%- for column in var('syfter_company_financials_columns') %}
+    {%- for column in syfter.decided_columns('company_financials') %}
     financials.{{ column }} as latest_{{ column }},
     financials.{{ column }}_currency as latest_{{ column }}_currency,
     financials.{{ column }}_source as latest_{{ column }}_source,
@@ -45,7 +45,8 @@ select
     coalesce(articles.article_count, 0) as article_count,
     companies.created_at,
     companies.updated_at
-from {{ ref('stg_syfter__companies') }} as companies
+    {{- syfter.select_passthrough('companies', 'companies') }}
+from {{ syfter.present('stg_syfter__companies') }} as companies
 left join financials on companies.company_id = financials.company_id and financials.recency = 1
 left join employees on companies.company_id = employees.company_id
 left join articles on companies.company_id = articles.company_id

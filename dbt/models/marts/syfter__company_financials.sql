@@ -1,10 +1,11 @@
+{{ config(materialized=syfter.materialized()) }}
 with resolved as (
     {{ syfter.resolve(
-        ref('stg_syfter__company_financials'),
+        syfter.present('stg_syfter__company_financials', 'company_financials'),
         'company_financials',
         id='company_financial_id',
         key=['year'],
-        columns=var('syfter_company_financials_columns'),
+        columns=syfter.decided_columns('company_financials'),
         carried=['currency'],
         candidates=ref('int_syfter__candidate_sources')
     ) }}

@@ -1,7 +1,8 @@
+{{ config(materialized=syfter.materialized()) }}
 {{ syfter.resolve(
-    ref('stg_syfter__company_overviews'),
+    syfter.present('stg_syfter__company_overviews', 'company_overviews'),
     'company_overviews',
     id='company_overview_id',
-    columns=var('syfter_company_overviews_columns'),
+    columns=syfter.decided_columns('company_overviews'),
     candidates=ref('int_syfter__candidate_sources')
 ) }}

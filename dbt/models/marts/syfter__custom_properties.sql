@@ -1,3 +1,4 @@
+{{ config(materialized=syfter.materialized()) }}
 with properties as (
 
     select
@@ -17,8 +18,12 @@ with properties as (
         {{ syfter.text_to_number(syfter.json_field('property_values.metadata', 'confidence')) }} as confidence,
         property_values.created_at,
         property_values.updated_at
-    from {{ ref('stg_syfter__custom_property_values') }} as property_values
-    left join {{ ref('stg_syfter__custom_property_definitions') }} as definitions
+        {{- syfter.select_passthrough('custom_property_values', 'property_values') }}
+        {{- syfter.select_passthrough('custom_property_definitions', 'definitions') }}
+    from {{ syfter.present(
+        'stg_syfter__custom_property_values', 'custom_property_values', company="coalesce(company_id, article_id, '')"
+    ) }} as property_values
+    left join {{ syfter.present('stg_syfter__custom_property_definitions') }} as definitions
         on property_values.custom_property_definition_id = definitions.custom_property_definition_id
 
 ),
@@ -60,4 +65,6 @@ select
     cast(page_number as {{ syfter.type_of('integer') }}) as page_number,
     created_at,
     updated_at
+    {{- syfter.select_passthrough('custom_property_values', 'typed') }}
+    {{- syfter.select_passthrough('custom_property_definitions', 'typed') }}
 from typed

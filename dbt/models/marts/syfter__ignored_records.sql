@@ -1,7 +1,7 @@
 {%- set tables = [
-    ('company_financials', ref('stg_syfter__company_financials'), 'company_financial_id', 'year is null'),
-    ('company_overviews', ref('stg_syfter__company_overviews'), 'company_overview_id', '1 = 0'),
-    ('company_employees', ref('stg_syfter__company_employees'), 'company_employee_id', '1 = 0')
+    ('company_financials', syfter.present('stg_syfter__company_financials'), 'company_financial_id', 'year is null'),
+    ('company_overviews', syfter.present('stg_syfter__company_overviews'), 'company_overview_id', '1 = 0'),
+    ('company_employees', syfter.present('stg_syfter__company_employees'), 'company_employee_id', '1 = 0')
 ] -%}
 with ignored_rows as (
 
@@ -29,15 +29,15 @@ ignored_rules as (
         datasource_preference_id as record_id,
         company_id,
         'incomplete_rule' as reason
-    from {{ ref('stg_syfter__datasource_preferences') }}
+    from {{ syfter.present('stg_syfter__datasource_preferences') }} as datasource_preferences
     where company_id is null or table_name is null or column_name is null or source is null
     union all
     select
         'datasource_priorities' as table_name,
         datasource_priority_id as record_id,
-        cast(null as {{ syfter.type_of('integer') }}) as company_id,
+        cast(null as {{ syfter.type_of('key') }}) as company_id,
         'incomplete_rule' as reason
-    from {{ ref('stg_syfter__datasource_priorities') }}
+    from {{ syfter.present('stg_syfter__datasource_priorities') }} as datasource_priorities
     where table_name is null or column_name is null or source is null
 
 )

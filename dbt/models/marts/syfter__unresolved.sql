@@ -1,20 +1,21 @@
+{{ config(materialized=syfter.materialized()) }}
 {%- set candidates = ref('int_syfter__candidate_sources') -%}
 with financials as (
     {{ syfter.unresolved(
-        ref('stg_syfter__company_financials'), 'company_financials', 'company_financial_id', candidates,
-        columns=var('syfter_company_financials_columns'), key=['year']
+        syfter.present('stg_syfter__company_financials', 'company_financials'), 'company_financials', 'company_financial_id', candidates,
+        columns=syfter.decided_columns('company_financials'), key=['year']
     ) }}
 ),
 
 overviews as (
     {{ syfter.unresolved(
-        ref('stg_syfter__company_overviews'), 'company_overviews', 'company_overview_id', candidates,
-        columns=var('syfter_company_overviews_columns')
+        syfter.present('stg_syfter__company_overviews', 'company_overviews'), 'company_overviews', 'company_overview_id', candidates,
+        columns=syfter.decided_columns('company_overviews')
     ) }}
 ),
 
 employees as (
-    {{ syfter.unresolved(ref('stg_syfter__company_employees'), 'company_employees', 'company_employee_id', candidates) }}
+    {{ syfter.unresolved(syfter.present('stg_syfter__company_employees', 'company_employees'), 'company_employees', 'company_employee_id', candidates) }}
 ),
 
 unresolved_values as (

@@ -4,5 +4,5 @@
     'body': 'text',
     'publisher': 'text',
     'published_at': 'timestamp',
-    'company_ids': 'any'
+    'company_ids': 'json'
 }) }}

@@ -1,8 +1,8 @@
 {{ syfter.stage('custom_property_values', 'custom_property_value_id', {
-    'custom_property_definition_id': 'integer',
-    'company_id': 'integer',
-    'article_id': 'integer',
+    'custom_property_definition_id': 'key',
+    'company_id': 'key',
+    'article_id': 'key',
     'value': 'scalar',
     'source': 'name',
-    'metadata': 'any'
+    'metadata': 'json'
 }) }}
