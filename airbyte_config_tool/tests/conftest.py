@@ -26,6 +26,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     folder.mkdir()
     monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("AIRBYTE_ALLOWED_COMMANDS", f"{sys.executable}, source-syfter")
     monkeypatch.setattr(fingerprint, "_COST", (4, 8, 1))  # the real one is slow on purpose
     for name in ("AIRBYTE_URL", "AIRBYTE_WORKSPACE_ID", "AIRBYTE_CLIENT_ID", "AIRBYTE_CLIENT_SECRET", "AIRBYTE_STATE_KEY"):
         monkeypatch.delenv(name, raising=False)

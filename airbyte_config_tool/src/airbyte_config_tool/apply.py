@@ -12,9 +12,10 @@ from airbyte_config_tool.api import CONNECTOR_SECONDS, Api, ApiError
 from airbyte_config_tool.context import Context
 from airbyte_config_tool.findings import ToolError, dotted, relative
 from airbyte_config_tool.manifests import major
-from airbyte_config_tool.plan import CREATE, ID_FIELDS, SAME, Change, Planner, label, manifest_mark
-from airbyte_config_tool.project import CONNECTION, DEFINITION, DESTINATION, FOLDERS, SOURCE, Resource
+from airbyte_config_tool.plan import CREATE, ID_FIELDS, SAME, Change, Planner, Unmanaged, label, manifest_mark
+from airbyte_config_tool.project import CONNECTION, DEFINITION, DESTINATION, FOLDERS, SOURCE, WORKSPACE, Resource
 from airbyte_config_tool.specs import get_value
+from airbyte_config_tool.yamlfile import merged
 
 Json = dict[str, Any]
 _DONE = ("succeeded", "failed", "cancelled")  # "incomplete" is an attempt that failed and will be retried
@@ -59,6 +60,11 @@ class Applier:
         for source in self.context.project.of(SOURCE):
             if id(source) in touched:
                 self.check_source(source)
+
+    def pause(self, connection: Unmanaged) -> None:
+        """Pauses a connection that is not in the project. What it made stays, and so does everything else of it."""
+        self.api.call("PATCH", f"/connections/{connection.resource_id}", {"status": "inactive"})
+        self.reporter.say(f"paused connection {connection.name}")
 
     def check_source(self, source: Resource) -> None:
         """Has Airbyte start the connector and ask it for its streams: the nearest thing to a test that the public API has."""
@@ -108,10 +114,14 @@ class Applier:
         answer = self._guard(resource, lambda: self._send(change, wanted))
         resource_id = str(answer[ID_FIELDS[resource.kind]])
         self.planner.ids[id(resource)] = resource_id
-        self._record(resource, resource_id, answer, wanted)
+        if resource.kind != WORKSPACE:
+            self._record(resource, resource_id, answer, wanted)
 
     def _send(self, change: Change, wanted: Json) -> Json:
         resource, ident = change.resource, change.resource_id
+        if resource.kind == WORKSPACE:
+            wanted = merged({"notifications": change.actual.get("notifications") or {}}, wanted)
+            return dict(self.api.call("PATCH", f"/workspaces/{ident}", wanted))
         if resource.kind == DEFINITION:
             kind = "declarative_sources" if desired.is_manifest(resource) else "sources"
             path, seconds = f"/workspaces/{self.api.workspace_id}/definitions/{kind}", CONNECTOR_SECONDS
@@ -124,6 +134,10 @@ class Applier:
         if change.action == CREATE:
             # A crash, or a lost answer, may have left the resource behind: a look precedes every retried POST.
             return self.api.create(path, wanted, lambda: self.planner.find(resource, None, fresh=True), seconds)
+        if resource.kind == CONNECTION:
+            # A schedule is sent only when it changes: a basic one, or one of another zone, would come out as cron in UTC.
+            keys -= {"dataResidency"} | ({"schedule"} - {field.field for field in change.fields})
+            differ.keep_unsaid(wanted, change.actual)
         answer = self.api.call(method, f"{path}/{ident}", {key: wanted[key] for key in keys}, read_seconds=seconds)
         return dict(answer)
 
@@ -137,13 +151,28 @@ class Applier:
                 ours = get_value(wanted["configuration"], path)
                 if differ.is_masked(value) and ours is not None:
                     name = dotted(("configuration", *path))
-                    state.secrets[name] = fingerprint.make(str(ours), label(resource, name), key)
-        states.save(resource, self.api.workspace_id, state, self.context.root)
+                    state.secrets[name] = (
+                        states.IMPORTED if differ.is_masked(ours) else fingerprint.make(str(ours), label(resource, name), key)
+                    )
+        states.save(resource, self.api.workspace_id, state)
 
     def _record_adopted(self, change: Change) -> None:
-        """Records the id of an unchanged resource that was found by name, so that the next run finds it by id."""
-        if change.resource_id and (change.state is None or change.state.resource_id != change.resource_id):
-            states.save(change.resource, self.api.workspace_id, states.State(change.resource_id), self.context.root)
+        """Records what an unchanged resource brings: the id of one found by name, fingerprints of imported secrets since set."""
+        if not change.resource_id or change.resource.kind == WORKSPACE:
+            return
+        state = (
+            change.state if change.state and change.state.resource_id == change.resource_id else states.State(change.resource_id)
+        )
+        resolved = self.context.resolved(change.resource)
+        key = self.context.variables.get(fingerprint.KEY_VARIABLE)
+        seen = {
+            name: fingerprint.make(value, label(change.resource, name), key)
+            for path, value in resolved.secrets.items()
+            if path not in resolved.taken_over and state.secrets.get(name := dotted(("configuration", *path))) == states.IMPORTED
+        }
+        if seen or state is not change.state:
+            state.secrets.update(seen)
+            states.save(change.resource, self.api.workspace_id, state)
 
     def _guard(self, resource: Resource, step: Callable[[], Any]) -> Any:
         """Puts the file's name before an error, and what is known about it behind."""

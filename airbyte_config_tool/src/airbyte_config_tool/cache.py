@@ -18,6 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 SECONDS = 3600
+# What a program needs to start and to write text; secrets have other names.
+_PASSED = ("PATH", "HOME", "PYTHONPATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ", "SYSTEMROOT")
 
 # Runs in the connector's own interpreter. Prints a digest of the installation behind a console script, or nothing.
 _PROBE = """
@@ -39,6 +41,11 @@ if spec is not None and spec.origin:
 """
 
 
+def environment() -> dict[str, str]:
+    """The environment of a connector: none of the caller's secrets."""
+    return {name: os.environ[name] for name in _PASSED if name in os.environ}
+
+
 def identity(program: Path) -> str | None:
     """A digest of what is installed behind a console script; None when `program` is none or it cannot be told."""
     try:
@@ -51,7 +58,12 @@ def identity(program: Path) -> str | None:
         return None
     try:
         done = subprocess.run(
-            [interpreter.group(1), "-c", _PROBE, program.name], capture_output=True, text=True, timeout=30, check=False
+            [interpreter.group(1), "-c", _PROBE, program.name],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+            env=environment(),
         )
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Iterator
 
-from airbyte_config_tool import schedule, streams
-from airbyte_config_tool.connection_spec import CONNECTION_SPEC, without_nulls
+from airbyte_config_tool import octavia, schedule, streams
+from airbyte_config_tool.connection_spec import CONNECTION_SPEC, WORKSPACE_SPEC
 from airbyte_config_tool.context import Context
-from airbyte_config_tool.findings import WARNING, FieldPath, Finding, ToolError
+from airbyte_config_tool.findings import IMPORT_OCTAVIA, WARNING, FieldPath, Finding, ToolError
 from airbyte_config_tool.manifests import manifest_faults
-from airbyte_config_tool.project import CONNECTION, DESTINATION, SOURCE, Resource, unset_variable
-from airbyte_config_tool.specs import Fault, get_value, is_secret, leaves, validate
-from airbyte_config_tool.variables import expand, has_variable
+from airbyte_config_tool.project import CONNECTION, DESTINATION, SOURCE, WORKSPACE, Resource, unset_variable
+from airbyte_config_tool.specs import Fault, get_value, is_secret, leaves, validate, without_nulls
+from airbyte_config_tool.variables import has_variable
 from airbyte_config_tool.yamlfile import YamlFile
 
 SERVER_MASK = re.compile(r"\*{6,}")
@@ -28,12 +29,23 @@ def run_checks(context: Context) -> list[Finding]:
             findings += _check_actor(context, resource)
         elif resource.kind == CONNECTION:
             findings += _check_connection(context, resource)
+        elif resource.kind == WORKSPACE:
+            findings += [
+                _finding(resource, "layout", f) for f in validate(WORKSPACE_SPEC, context.resolved(resource).configuration)
+            ]
         else:
             findings += _check_definition(context, resource)
         findings += _check_values(context, resource)
         findings += _check_state(resource)
     findings += _check_headers(context)
     findings += context.findings
+    by_hand = [finding for finding in findings if finding.by_hand]
+    if by_hand:
+        # `import-octavia` is advised only where it does something.
+        upgrade = octavia.upgrade(context.root, context.variables.get("AIRBYTE_WORKSPACE_ID"))
+        for finding in by_hand:
+            if not upgrade.fixes(finding.file, finding.line):
+                findings[findings.index(finding)] = dataclasses.replace(finding, fix=finding.by_hand)
     # A connector that cannot be asked fails every question alike: once is enough.
     unique = {(f.file, f.line, f.field, f.message): f for f in reversed(findings)}.values()
     return sorted(unique, key=lambda f: (f.severity == WARNING, str(f.file), f.line, f.field))
@@ -46,8 +58,8 @@ def _below_configuration(path: FieldPath) -> FieldPath:
 def _check_values(context: Context, resource: Resource) -> Iterator[Finding]:
     """Unset variables, runtime templates, secrets written out, and values that kept their quotes."""
     resolved = context.resolved(resource)
-    for path, name in resolved.missing:
-        yield unset_variable(resource, _below_configuration(path), name, context.variables)
+    for path, missing in resolved.missing:
+        yield unset_variable(resource, _below_configuration(path), missing)
     for path, name in resolved.kept:
         # Only where Octavia would have spoilt the value; otherwise there is nothing to tell.
         if context.variables.get(name):
@@ -93,12 +105,13 @@ def _check_actor(context: Context, resource: Resource) -> Iterator[Finding]:
     faults = context.faults(resource)
     for fault in faults:
         yield _finding(resource, "empty-field" if fault.empty else "spec", fault)
-    # Where the spec is silent nothing says which fields are required, but one left empty would still be sent as null.
+    # Where the spec is silent nothing says which fields are required, but for the comments that Octavia wrote.
     told = {fault.path for fault in faults if fault.empty}
-    for path, value, _ in leaves(None, context.resolved(resource).configuration):
-        if value is None and path not in told:
+    for path, value, schema in leaves(context.spec(resource), context.resolved(resource).configuration):
+        known = schema or "OPTIONAL" in resource.file.comment(_below_configuration(path))
+        if value is None and not known and path not in told:
             fix = "give a value, or delete the line if it is optional"
-            message = f"{path[-1]} is empty and would be sent as null"
+            message = f"{path[-1]} is empty and no spec says whether it may be"
             yield resource.finding("empty-field", _below_configuration(path), message, fix)
 
 
@@ -133,35 +146,41 @@ def _check_connection(context: Context, resource: Resource) -> Iterator[Finding]
         modes = connector.destination_sync_modes
     for fault in streams.check(configuration, catalog, modes):
         yield _finding(resource, "catalog", fault)
-    yield from _check_schedule(resource, configuration)
+    yield from _check_schedule(context, resource, configuration)
 
 
-def _check_schedule(resource: Resource, configuration: dict[str, object]) -> Iterator[Finding]:
+def _check_schedule(context: Context, resource: Resource, configuration: dict[str, object]) -> Iterator[Finding]:
     try:
         api = schedule.to_api(configuration)
     except schedule.ScheduleError as error:
         yield resource.finding("dead-feature", _below_configuration(error.path), error.message, error.fix)
         return
+    zone = schedule.zone(configuration)
+    if zone and context.state(resource) is None:
+        path = ("schedule_data", "cron", "cron_time_zone")
+        yield resource.finding("dead-feature", _below_configuration(path), *schedule.zone_fault(zone))
     if configuration.get("schedule") and "schedule_type" not in configuration:
         yield resource.finding(
             "dead-feature",
             _below_configuration(("schedule",)),
             "this form of a schedule is from before schedule_type and is not read: the connection would become manual",
-            "run: airbyte-config-tool import-octavia, which writes it as cron",
+            IMPORT_OCTAVIA,
+            by_hand="write schedule_type and schedule_data, as in a project made by `init`",
         )
     if configuration.get("schedule_type") == "basic":
         yield resource.finding(
             "dead-feature",
             _below_configuration(("schedule_type",)),
             f"the public API has no basic schedule; this one is sent as cron {api['cronExpression']} (UTC)",
-            "run: airbyte-config-tool import-octavia, which writes it so",
+            IMPORT_OCTAVIA,
             WARNING,
+            "write that cron",
         )
 
 
 def _check_dead_features(resource: Resource, configuration: dict[str, object]) -> Iterator[Finding]:
-    def report(path: FieldPath, message: str, fix: str, severity: str = WARNING) -> Finding:
-        return resource.finding("dead-feature", _below_configuration(path), message, fix, severity)
+    def report(path: FieldPath, message: str, fix: str, severity: str = WARNING, by_hand: str = "") -> Finding:
+        return resource.finding("dead-feature", _below_configuration(path), message, fix, severity, by_hand)
 
     if configuration.get("operations"):
         yield report(
@@ -178,18 +197,16 @@ def _check_dead_features(resource: Resource, configuration: dict[str, object]) -
             "write active or inactive; delete the connection in Airbyte if that was meant",
             "error",
         )
-    for key, reason in {
-        "skip_reset": "the public API never resets a connection on update",
-        "resource_requirements": "the public API takes no resource requirements here; set them on the server",
-    }.items():
-        if key in configuration:
-            yield report((key,), f"{key} has no effect: {reason}", "run: airbyte-config-tool import-octavia, which removes it")
+    for key in ("skip_reset", "resource_requirements"):
+        if not octavia.says_nothing(configuration.get(key)):
+            yield report((key,), f"{key} has no effect: {octavia.REMOVED[key]}", IMPORT_OCTAVIA, by_hand="delete it")
     camel = [key for key in configuration if key != key.lower()]
     for key in camel:
-        fix = "run: airbyte-config-tool import-octavia, which renames it"
-        yield report((key,), f"{key} is the old camelCase and is not read", fix, "error")
+        yield report((key,), f"{key} is the old camelCase and is not read", IMPORT_OCTAVIA, "error", "write it in snake_case")
     for number, stream, config in streams.configured(configuration):
-        if config.get("alias_name") not in (None, "", stream.get("name")):
+        name = str(stream.get("name"))
+        # Airbyte itself filled in the name with all odd characters replaced.
+        if config.get("alias_name") not in (None, "", name, re.sub(r"\W", "_", name, flags=re.ASCII)):
             path = (*streams.STREAMS, number, "config", "alias_name")
             yield report(path, "the public API takes no alias_name: the table keeps the stream's name", "delete alias_name")
 
@@ -220,7 +237,7 @@ def _check_definition(context: Context, resource: Resource) -> Iterator[Finding]
         faults = list(manifest_faults(context.manifest(resource)))
     except ToolError as error:
         if not context.has_refused_source(resource):  # else it was told there
-            fix = "fix the `connector:` block, or the connector's installation"
+            fix = error.fix or "fix the `connector:` block, or the connector's installation"
             yield resource.finding("spec", ("connector",), str(error), fix)
         return
     for fault in faults:
@@ -238,14 +255,16 @@ def _check_state(resource: Resource) -> Iterator[Finding]:
                 "state", path, 1, "", str(error), "restore the file from git, or delete it: `apply` finds resources by name"
             )
             continue
-        fix = "run: airbyte-config-tool import-octavia"
 
-        def report(key: str, message: str, fix: str = fix, file: YamlFile = file) -> Finding:
-            return Finding("state", file.path, file.line((key,)), key, message, fix)
+        def report(key: str, message: str, fix: str, file: YamlFile = file, by_hand: str = "") -> Finding:
+            return Finding("state", file.path, file.line((key,)), key, message, fix, by_hand=by_hand)
 
         workspace = str(file.data.get("workspace_id") or "")
         if path.name == "state.yaml":
-            yield report("resource_id", "this state names no workspace, so it would be used against any (Octavia before 0.39.18)")
+            message = "this state names no workspace, so it would be used against any (Octavia before 0.39.18)"
+            others = [other.name for other in resource.folder.glob("state_*.yaml")]
+            hand = f"delete it: there is {others[0]}" if others else f"{IMPORT_OCTAVIA} --workspace-id ID"
+            yield report("resource_id", message, IMPORT_OCTAVIA, by_hand=hand)
         elif path.name != f"state_{workspace}.yaml":
             move = f"rename the file to state_{workspace}.yaml, or delete it: `apply` finds resources by name"
             yield report("workspace_id", f"this state is of workspace {workspace or 'unknown'}, its file name says another", move)
@@ -255,7 +274,8 @@ def _check_state(resource: Resource) -> Iterator[Finding]:
             yield report(
                 "configuration_hash",
                 "this is Octavia's plain hash over the secrets: a short secret can be guessed from it",
-                "run: airbyte-config-tool import-octavia, which removes it",
+                IMPORT_OCTAVIA,
+                by_hand="delete the line",
             )
 
 
@@ -263,7 +283,7 @@ def _check_headers(context: Context) -> Iterator[Finding]:
     file = context.project.headers
     if file is None:
         return
-    headers = file.data.get("headers")
+    headers = file.data.get("headers") or {}
     if not isinstance(headers, dict):
         yield Finding(
             "layout", file.path, 1, "headers", "there is no `headers:` mapping", "write `headers:` with one header per line"
@@ -272,12 +292,10 @@ def _check_headers(context: Context) -> Iterator[Finding]:
     for key, value in headers.items():
 
         def report(code: str, message: str, fix: str, key: str = key) -> Finding:
-            return Finding(code, file.path, file.line(("headers", key)), f"headers.{key}", message, fix)
+            return Finding(code, *file.place(("headers", key)), f"headers.{key}", message, fix)
 
-        for name in expand(str(value or ""), context.variables.values).missing:
-            yield report(
-                "unset-variable", f"${{{name}}} has no value", f"set {name} in the environment or in {context.variables.file}"
-            )
+        for missing in context.variables.expand(str(value or "")).missing:
+            yield report("unset-variable", missing.message, missing.fix)
         if not value:
             yield report("empty-field", f"the header {key} is empty", "give a value, or delete the line")
         secret = key.lower() in _SECRET_HEADERS or is_secret((key.replace("-", "_"),), {})

@@ -1,8 +1,10 @@
-"""The form of a connection's `configuration`, as Octavia wrote it: a JSON Schema, so that it is checked as a connector's is."""
+"""The form of a connection's and a workspace's `configuration`, as JSON Schemas, so that they are checked as a connector's is."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from airbyte_config_tool.octavia import REMOVED
 
 Json = dict[str, Any]
 
@@ -37,6 +39,7 @@ _CONFIG = _object(
     primary_key=_PATHS,
     alias_name=_TEXT,
     selected=_SWITCH,
+    suggested=_SWITCH,  # what Airbyte proposed; `selected` says what is
     field_selection_enabled=_SWITCH,
     selected_fields=_list(_object(field_path=_PATH)),
 )
@@ -54,16 +57,20 @@ CONNECTION_SPEC = _object(
         basic_schedule=_object(time_unit=_TEXT, units=_ANY),
     ),
     sync_catalog=_object(streams=_list(_object(stream=_STREAM, config=_CONFIG))),
+    # Octavia's names, as its `import` wrote them.
+    geography={"enum": ["auto", "us", "eu"]},
+    non_breaking_changes_preference={"enum": ["ignore", "disable", "propagate_columns", "propagate_fully"]},
     # Gone, and told as such.
-    operations=_ANY,
-    skip_reset=_ANY,
-    resource_requirements=_ANY,
-    schedule=_ANY,
+    **dict.fromkeys((*REMOVED, "schedule"), _ANY),
 )
 
-
-def without_nulls(value: Any) -> Any:
-    """A copy without empty fields: Octavia wrote out every optional field of a connection, and they are not sent."""
-    if isinstance(value, dict):
-        return {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
-    return [without_nulls(inner) for inner in value] if isinstance(value, list) else value
+_CHANNELS = _object(email=_object(enabled=_SWITCH), webhook=_object(enabled=_SWITCH, url=_TEXT))
+_EVENTS = (
+    "failure",
+    "success",
+    "connection_update",
+    "connection_update_action_required",
+    "sync_disabled",
+    "sync_disabled_warning",
+)
+WORKSPACE_SPEC = _object(notifications=_object(**dict.fromkeys(_EVENTS, _CHANNELS)))

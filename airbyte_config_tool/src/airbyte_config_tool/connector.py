@@ -7,6 +7,8 @@ A `connector:` block in a source definition, source or destination names them:
       spec: spec.json               # or recorded answers, beside the file; each one given replaces the question
       catalog: catalog.json
       manifest: manifest.yaml
+
+A command runs only where the user allows it, in an empty folder, with no more of the environment than programs need.
 """
 
 from __future__ import annotations
@@ -21,14 +23,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from airbyte_config_tool import cache
 from airbyte_config_tool.findings import ToolError
+from airbyte_config_tool.variables import NOT_ALLOWED, Variables, allow_hint
+from airbyte_config_tool.yamlfile import load_yaml, read_text
 
 TIMEOUT_SECONDS = 120
 _FILES = ("spec", "catalog", "manifest")
-_FAST_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 Json = dict[str, Any]
 
 
@@ -47,13 +48,14 @@ class Connector:
     manifest_file: str | None = None
     destination_sync_modes: list[str] | None = None
     fresh: bool = False
+    refused: ToolError | None = None
     _spec: Json | None = None
     _program: str | None = None
     _installation: str | None = None
 
     @classmethod
-    def from_block(cls, block: object, base: Path, fresh: bool = False) -> Connector:
-        """Reads a `connector:` block; raises ToolError when it is not one."""
+    def from_block(cls, block: object, base: Path, variables: Variables, fresh: bool = False) -> Connector:
+        """Reads a `connector:` block; raises ToolError when it is not one. A command not allowed is refused when it is needed."""
         if not isinstance(block, dict) or not block.keys() <= {"command", *_FILES}:
             raise ToolError("connector takes `command`, `spec`, `catalog` and `manifest`")
         command = block.get("command") or []
@@ -64,12 +66,16 @@ class Connector:
         except ValueError:
             raise ToolError("the connector's command has a quote without its second half") from None
         spec, catalog, manifest = (block.get(name) or None for name in _FILES)
-        return cls(base, words, spec, catalog, manifest, fresh=fresh)
+        refused = None
+        if words and not variables.permits(words):
+            refused = ToolError(f"`{shlex.join(words)}` was not run: {NOT_ALLOWED}", allow_hint(words, variables.file))
+        return cls(base, words, spec, catalog, manifest, fresh=fresh, refused=refused)
 
     def spec(self) -> Json | None:
-        """The JSON Schema of the configuration, or None when neither a file nor a command is given."""
-        if self._spec is None and (self.spec_file or self.command):
-            whole = self._load(self.spec_file) if self.spec_file else self._message("SPEC", "spec", ["spec"])
+        """The JSON Schema of the configuration, or None when neither a file (a manifest holds it too) nor a command is given."""
+        if self._spec is None and (self.spec_file or self.command or self.manifest_file):
+            file = self.spec_file or (None if self.command else self.manifest_file)
+            whole = self._load(file) if file else self._message("SPEC", "spec", ["spec"])
             whole = whole["spec"] if isinstance(whole.get("spec"), dict) else whole
             modes = whole.get("supported_destination_sync_modes")
             self.destination_sync_modes = [str(mode) for mode in modes] if isinstance(modes, list) else None
@@ -79,12 +85,15 @@ class Connector:
     def catalog(self, configuration: Json) -> list[Json] | None:
         """The streams that `discover` offers, or None when neither a file nor a command is given.
 
-        `configuration` is written to a short-lived file for the connector, so the caller puts placeholders for secrets.
+        `configuration` is written to a short-lived file for the connector, so the caller puts placeholders for secrets. A
+        connector that can look at its instance is told not to.
         """
         if self.catalog_file:
             return _streams(self._load(self.catalog_file))
         if not self.command:
             return None
+        if "discover_fields" in (self.spec() or {}).get("properties", {}):
+            configuration = {**configuration, "discover_fields": False}
         return _streams(self._message("CATALOG", "catalog", ["discover"], configuration))
 
     def manifest(self, configuration: Json | None) -> Json:
@@ -97,10 +106,7 @@ class Connector:
 
     def _load(self, name: str) -> Json:
         path = self.base / name
-        try:
-            return _parse(path.read_text(encoding="utf-8"), str(path))
-        except OSError as error:
-            raise ToolError(f"{path} cannot be read: {error.strerror}") from None
+        return _parse(read_text(path), str(path))
 
     def _message(self, kind: str, key: str, arguments: list[str], configuration: Json | None = None) -> Json:
         """The first Airbyte message of a kind among the lines of the connector's output."""
@@ -134,11 +140,11 @@ class Connector:
         return cache.cached(self._installation, question, run)
 
     def _find(self) -> str:
-        """The path of the connector's program. Raises ToolError when it is not installed."""
+        """The path of the connector's program. Raises ToolError when it is not allowed or not installed."""
+        if self.refused is not None:
+            raise self.refused
         if self._program is None:
-            # Inside a virtual environment that was not activated the connector lies beside this tool.
-            beside = str(Path(sys.executable).parent)
-            program = shutil.which(self.command[0]) or shutil.which(self.command[0], path=beside)
+            program = find_program(self.command[0])
             if program is None:
                 raise ToolError(
                     f"the connector's command {self.command[0]!r} is not installed here. "
@@ -151,15 +157,18 @@ class Connector:
     def _run(self, program: str, arguments: list[str]) -> str:
         shown = shlex.join([*self.command, arguments[0]])
         try:
-            done = subprocess.run(
-                [program, *self.command[1:], *arguments],
-                capture_output=True,
-                text=True,
-                timeout=TIMEOUT_SECONDS,
-                check=False,
-                stdin=subprocess.DEVNULL,
-                cwd=self.base,
-            )
+            # In an empty folder: a connector may read what lies where it is started, and that would be the repository's.
+            with tempfile.TemporaryDirectory() as folder:
+                done = subprocess.run(
+                    [program, *self.command[1:], *arguments],
+                    capture_output=True,
+                    text=True,
+                    timeout=TIMEOUT_SECONDS,
+                    check=False,
+                    stdin=subprocess.DEVNULL,
+                    cwd=folder,
+                    env=cache.environment(),
+                )
         except subprocess.TimeoutExpired:
             raise ToolError(f"`{shown}` did not answer within {TIMEOUT_SECONDS} seconds") from None
         except OSError as error:
@@ -170,6 +179,11 @@ class Connector:
                 raise ConfigurationError(message)
             raise ToolError(f"`{shown}` failed with exit code {done.returncode}: {message}")
         return done.stdout
+
+
+def find_program(name: str) -> str | None:
+    """Where a program lies; inside a virtual environment that was not activated, beside this tool."""
+    return shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
 
 
 def _failure(stdout: str, stderr: str) -> tuple[str, str]:
@@ -187,11 +201,10 @@ def _parse(text: str, origin: str) -> Json:
     """JSON or YAML text as a mapping. JSON first: it is much faster to read and a large manifest is usually JSON."""
     try:
         data = json.loads(text)
+    except RecursionError:
+        raise ToolError(f"{origin} is nested too deeply") from None
     except ValueError:
-        try:
-            data = yaml.load(text, Loader=_FAST_LOADER)  # noqa: S506  both are safe loaders
-        except yaml.YAMLError:
-            raise ToolError(f"{origin} is neither JSON nor YAML") from None
+        data = load_yaml(text, origin)
     if not isinstance(data, dict):
         raise ToolError(f"{origin} does not hold a mapping")
     return data

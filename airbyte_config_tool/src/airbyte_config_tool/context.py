@@ -7,31 +7,40 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from airbyte_config_tool import state as states
 from airbyte_config_tool.connector import ConfigurationError, Connector
 from airbyte_config_tool.findings import Finding, ToolError
 from airbyte_config_tool.masking import Masker
 from airbyte_config_tool.project import DEFINITION, DESTINATION, SOURCE, Project, Resource
 from airbyte_config_tool.resolve import Resolved, resolve
 from airbyte_config_tool.specs import Fault, validate
-from airbyte_config_tool.variables import Variables
+from airbyte_config_tool.variables import OWN_SECRETS, Variables
 
 Json = dict[str, Any]
-
-# What the tool itself reads. They are secrets too, though no configuration names them.
-_OWN_SECRETS = ("AIRBYTE_CLIENT_SECRET", "AIRBYTE_PASSWORD", "AIRBYTE_STATE_KEY")
 
 
 class Context:
     """One run over one project. Raises ToolError when the project or `~/.octavia` cannot be read."""
 
-    def __init__(self, root: Path, octavia_file: Path, environ: Mapping[str, str], masker: Masker, fresh: bool = False) -> None:
+    def __init__(
+        self,
+        root: Path,
+        octavia_file: Path,
+        environ: Mapping[str, str],
+        masker: Masker,
+        fresh: bool = False,
+        workspace: str | None = None,
+        may_be_empty: bool = False,
+    ) -> None:
         self.root = root
         self._fresh = fresh
         self.masker = masker
-        self.variables = Variables.load(octavia_file, environ)
-        for name in _OWN_SECRETS:
+        self.variables = Variables.load(octavia_file, environ, root, workspace)
+        for name in OWN_SECRETS:
             masker.add(self.variables.get(name))
-        self.project = Project.load(root, self.variables)
+        self.project = Project.load(root, self.variables, workspace, may_be_empty)
+        if self.project.workspace_id:
+            self.variables.values["AIRBYTE_WORKSPACE_ID"] = self.project.workspace_id
         self.findings: list[Finding] = [*self.variables.findings, *self.project.findings]
         self._connectors: dict[int, Connector | None] = {}
         self._resolved: dict[int, Resolved] = {}
@@ -56,13 +65,15 @@ class Context:
         """The resource's configuration, ready to send."""
         if id(resource) not in self._resolved:
             spec = self.spec(resource) if resource.kind in (SOURCE, DESTINATION) else None
-            self._resolved[id(resource)] = resolve(resource.configuration, spec, self.variables, self.masker)
+            state = self.state(resource)
+            imported = [name for name, mark in state.secrets.items() if mark == states.IMPORTED] if state else []
+            self._resolved[id(resource)] = resolve(resource.configuration, spec, self.variables, self.masker, imported)
         return self._resolved[id(resource)]
 
     def faults(self, resource: Resource) -> list[Fault]:
         """What the spec has against the configuration of a source or destination, unset variables aside."""
         spec, resolved = self.spec(resource), self.resolved(resource)
-        unset = {path for path, _ in resolved.missing}
+        unset = {path for path, _ in resolved.missing} | resolved.taken_over
         return [] if spec is None else [f for f in validate(spec, resolved.configuration) if f.path not in unset]
 
     def catalog(self, source: Resource) -> list[Json] | None:
@@ -72,6 +83,8 @@ class Context:
             return None
         if id(source) not in self._catalogs:
             public = self.resolved(source).without_secrets()
+            if "discover_fields" in (self.spec(source) or {}).get("properties", {}):
+                public["discover_fields"] = False  # source-syfter would ask the instance, which a placeholder cannot
             self._catalogs[id(source)] = self._ask(source, "catalog", lambda: connector.catalog(public))
         return self._catalogs[id(source)]
 
@@ -137,17 +150,24 @@ class Context:
                 code,
                 ("connector",),
                 self.masker.scrub(str(error)),
-                "fix the `connector:` block, or the connector's installation",
+                error.fix or "fix the `connector:` block, or the connector's installation",
             )
             if finding not in self.findings:
                 self.findings.append(finding)
+            return None
+
+    def state(self, resource: Resource) -> states.State | None:
+        """What was applied to the workspace. None without a readable state, which `check` reports, or a workspace."""
+        try:
+            return states.load(resource, self.variables.get("AIRBYTE_WORKSPACE_ID") or "")
+        except ToolError:
             return None
 
     def _make_connector(self, resource: Resource) -> Connector | None:
         if "connector" not in resource.file.data:
             return None
         try:
-            return Connector.from_block(resource.file.data["connector"], resource.folder, self._fresh)
+            return Connector.from_block(resource.file.data["connector"], resource.folder, self.variables, self._fresh)
         except ToolError as error:
             self.findings.append(resource.finding("layout", ("connector",), str(error), "see `init` for an example"))
             return None

@@ -8,11 +8,12 @@ from typing import Any
 
 from airbyte_config_tool.findings import FieldPath, dotted
 from airbyte_config_tool.masking import MASK
-from airbyte_config_tool.schedule import normal_cron
+from airbyte_config_tool.schedule import ScheduleError, basic_timing, basic_to_cron, normal_cron
 from airbyte_config_tool.specs import is_secret, leaves
 
 Json = dict[str, Any]
 SERVER_MASK = "**********"
+_UNSAID = ("mappers", "includeFiles", "destinationObjectName")
 _EMPTY: tuple[object, ...] = (None, {}, [])
 
 
@@ -86,9 +87,9 @@ def connections(wanted: Json, actual: Json) -> Iterator[FieldChange]:
     for key in ("name", "status", "prefix", "namespaceDefinition", "namespaceFormat", "nonBreakingSchemaUpdatesBehavior"):
         if key in wanted and (actual.get(key) or "") != wanted[key]:
             yield FieldChange(key, actual.get(key), wanted[key])
-    before, after = _schedule(actual.get("schedule") or {}), _schedule(wanted["schedule"])
-    if before != after:
-        yield FieldChange("schedule", before, after)
+    before, after = actual.get("schedule") or {}, wanted["schedule"]
+    if not _same_schedule(before, after):
+        yield FieldChange("schedule", _schedule(before), _schedule(after))
     rest = list((actual.get("configurations") or {}).get("streams") or [])
     for stream in wanted["configurations"]["streams"]:
         name = _stream_name(stream)
@@ -107,6 +108,14 @@ def connections(wanted: Json, actual: Json) -> Iterator[FieldChange]:
         yield FieldChange(_stream_name(stream), stream.get("syncMode"), None)
 
 
+def keep_unsaid(wanted: Json, actual: Json) -> None:
+    """Puts what Airbyte has of a connection's streams and a project cannot say into the streams to send, which replace it."""
+    theirs = (actual.get("configurations") or {}).get("streams") or []
+    for stream in wanted["configurations"]["streams"]:
+        found: Json = next((s for s in theirs if _is_same_stream(stream, s)), {})
+        stream |= {key: found[key] for key in _UNSAID if found.get(key)}
+
+
 def _stream_name(stream: Json) -> str:
     return ".".join(("streams", *filter(None, (stream.get("namespace"), stream["name"]))))
 
@@ -122,6 +131,15 @@ def _schedule(schedule: Json) -> str:
         return f"cron {normal_cron(str(schedule.get('cronExpression') or ''))}"
     timing = schedule.get("basicTiming")
     return f"{schedule.get('scheduleType') or 'manual'}{f' {timing}' if timing else ''}"
+
+
+def _same_schedule(before: Json, after: Json) -> bool:
+    """A basic schedule that was made in Airbyte is the cron that this tool writes for it."""
+    try:
+        basic = basic_timing(before)
+        return _schedule(after) == (f"cron {basic_to_cron(*basic)[0]}" if basic else _schedule(before))
+    except ScheduleError:
+        return False
 
 
 def _picked(stream: Json) -> list[str]:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 ERROR = "error"
 WARNING = "warning"
+IMPORT_OCTAVIA = "run: airbyte-config-tool import-octavia"
 
 FieldPath = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault. `message` and `fix` never hold a secret value."""
+    """One fault. `message` and `fix` never hold a secret value. `by_hand` is the fix where `import-octavia` has none to offer."""
 
     code: str
     file: Path
@@ -22,6 +23,7 @@ class Finding:
     message: str
     fix: str
     severity: str = ERROR
+    by_hand: str = ""
 
     def as_json(self, root: Path) -> dict[str, object]:
         """The finding as plain data, with its file relative to `root` where it lies inside."""
@@ -38,6 +40,10 @@ class Finding:
 
 class ToolError(Exception):
     """Anything the user must fix. The text is for the user; the command ends with exit code 1."""
+
+    def __init__(self, message: str, fix: str = "") -> None:
+        super().__init__(message)
+        self.fix = fix
 
 
 def relative(path: Path, root: Path) -> str:

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from airbyte_config_tool.findings import WARNING, Finding, relative
 from airbyte_config_tool.masking import MASK, Masker
-from airbyte_config_tool.plan import CREATE, SAME, UPDATE, Change
+from airbyte_config_tool.plan import CREATE, SAME, UPDATE, Change, Unmanaged
 
 _WIDTH = 80
 _SIGNS = {CREATE: ("+", "green"), UPDATE: ("~", "yellow"), SAME: ("=", "dim")}
@@ -102,6 +102,15 @@ def show_plan(output: Output, changes: Sequence[Change], root: Path) -> None:
             if field.note:
                 output.say(f"        ({field.note})")
     output.say(summary(changes))
+
+
+def show_unmanaged(output: Output, found: Sequence[Unmanaged], paused: Sequence[Unmanaged]) -> None:
+    """What is there and not in the project: `!` runs, `-` does not; and what is about to be paused."""
+    for one in found:
+        sign, style = ("!", "yellow") if one.runs else ("-", "dim")
+        output.say(f"{sign} {one.kind} {one.name}  (not in this project{', and it runs' if one.runs else ''})", style=style)
+    for one in paused:
+        output.say(f"~ connection {one.name}  (will be paused: status active -> inactive)", style="yellow")
 
 
 def counts(changes: Sequence[Change]) -> dict[str, int]:

@@ -8,18 +8,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from airbyte_config_tool import desired, differ, fingerprint
+from airbyte_config_tool import desired, differ, fingerprint, schedule
 from airbyte_config_tool import state as states
 from airbyte_config_tool.api import Api
 from airbyte_config_tool.context import Context
 from airbyte_config_tool.differ import FieldChange
 from airbyte_config_tool.findings import FieldPath, ToolError, dotted, relative
 from airbyte_config_tool.masking import MASK
-from airbyte_config_tool.project import CONNECTION, DEFINITION, DESTINATION, FOLDERS, SOURCE, Resource
+from airbyte_config_tool.project import CONNECTION, DEFINITION, DESTINATION, FOLDERS, SOURCE, WORKSPACE, Resource
+from airbyte_config_tool.specs import get_value, without_nulls
 
 Json = dict[str, Any]
 CREATE, UPDATE, SAME = "create", "update", "unchanged"
-ID_FIELDS = {DEFINITION: "id", SOURCE: "sourceId", DESTINATION: "destinationId", CONNECTION: "connectionId"}
+MANIFESTS, IMAGES = "declarative_sources", "sources of images"
+ID_FIELDS = {
+    DEFINITION: "id",
+    SOURCE: "sourceId",
+    DESTINATION: "destinationId",
+    CONNECTION: "connectionId",
+    WORKSPACE: "workspaceId",
+}
 
 
 @dataclass
@@ -32,6 +40,7 @@ class Change:
     state: states.State | None
     fields: list[FieldChange] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    actual: Json = field(default_factory=dict, repr=False)
 
     def as_json(self, context: Context) -> dict[str, object]:
         return {
@@ -45,6 +54,23 @@ class Change:
         }
 
 
+@dataclass(frozen=True)
+class Unmanaged:
+    """What the workspace has and the project has not. `runs` is True for a connection that is not paused."""
+
+    kind: str
+    resource_id: str
+    name: str
+    item: Json = field(repr=False)
+
+    @property
+    def runs(self) -> bool:
+        return self.kind == CONNECTION and self.item.get("status") == "active"
+
+    def as_json(self) -> dict[str, object]:
+        return {"kind": self.kind, "name": self.name, "resource_id": self.resource_id, "runs": self.runs}
+
+
 class Planner:
     """Makes the plan. Only reads from the server."""
 
@@ -56,46 +82,98 @@ class Planner:
 
     def plan(self) -> list[Change]:
         """Every resource's step, in the order in which they must be carried out. Raises ToolError."""
-        return [self.change(resource) for kind in FOLDERS for resource in self.context.project.of(kind)]
+        changes = [self.change(resource) for kind in FOLDERS for resource in self.context.project.of(kind)]
+        return changes + [
+            self._workspace_change(resource) for resource in self.context.project.of(WORKSPACE) if resource.configuration
+        ]
 
     def change(self, resource: Resource) -> Change:
         """The step for one resource. Those it links to must have been planned before."""
         state = states.load(resource, self.api.workspace_id)
         actual = self.find(resource, state)
         if actual is None:
+            if self.context.resolved(resource).taken_over:
+                field_name = dotted(("configuration", *min(self.context.resolved(resource).taken_over, key=str)))
+                raise ToolError(
+                    f"{relative(resource.path, self.context.root)}: {resource.kind} {resource.name!r} is no longer on the "
+                    f"server, and {field_name} was never seen here: set its variable, and it is made again"
+                )
             change = Change(resource, CREATE, None, state, list(self._creation(resource)))
             if state is not None:
                 change.notes.append(f"{state.resource_id}, which was applied before, is no longer on the server")
             return change
         resource_id = str(actual[ID_FIELDS[resource.kind]])
         self.ids[id(resource)] = resource_id
-        change = Change(resource, SAME, resource_id, state)
+        change = Change(resource, SAME, resource_id, state, actual=actual)
         if state is None or state.resource_id != resource_id:
             change.notes.append(f"found by its name, as {resource_id}")
         change.fields = list(self._differences(resource, actual, state, change.notes))
         change.action = UPDATE if change.fields else SAME
         return change
 
+    def locate(self) -> None:
+        """Finds out which resources the server has, and nothing else about them."""
+        for resource in (resource for kind in FOLDERS for resource in self.context.project.of(kind)):
+            actual = self.find(resource, states.load(resource, self.api.workspace_id))
+            if actual is not None:
+                self.ids[id(resource)] = str(actual[ID_FIELDS[resource.kind]])
+
+    def workspace(self) -> Json:
+        """The workspace itself."""
+        return dict(self.api.call("GET", f"/workspaces/{self.api.workspace_id}"))
+
+    def _workspace_change(self, resource: Resource) -> Change:
+        """The step for workspace.yaml. Only what it states is compared."""
+        actual, resolved = self.workspace(), self.context.resolved(resource)
+        theirs = {"notifications": desired.notifications_from_api(actual.get("notifications") or {})}
+        change = Change(resource, SAME, self.api.workspace_id, None, actual=actual)
+        for path, value in differ.flatten(without_nulls(resolved.configuration)).items():
+            before = get_value(theirs, path)
+            if before != value:
+                shown = (MASK, MASK) if resolved.hidden(path) else (before, value)
+                change.fields.append(FieldChange(dotted(("configuration", *path)), *shown))
+        change.action = UPDATE if change.fields else SAME
+        return change
+
+    def unmanaged(self) -> list[Unmanaged]:
+        """Sources, destinations and connections that no resource of the project stands for. `plan` or `locate` come first."""
+        ours = set(self.ids.values())
+        return [
+            Unmanaged(kind, str(item[ID_FIELDS[kind]]), str(item.get("name")), item)
+            for kind in (SOURCE, DESTINATION, CONNECTION)
+            for item in self.listed(kind)
+            if item[ID_FIELDS[kind]] not in ours and item.get("status") != "deprecated"
+        ]
+
+    def running(self, name: str) -> Unmanaged:
+        """The one active connection outside the project that has this name or id. Raises ToolError."""
+        mine = next((r for r in self.context.project.of(CONNECTION) if name in (r.name, self.ids.get(id(r)))), None)
+        if mine is not None:
+            raise ToolError(f"{name} is in this project: to pause it, write `status: inactive` into {mine.path}")
+        there = [one for one in self.unmanaged() if one.runs]
+        found = [one for one in there if name in (one.name, one.resource_id)]
+        if len(found) != 1:
+            listed = ", ".join(f"{one.name} ({one.resource_id})" for one in found or there) or "none"
+            what = f"{len(found)} connections are named {name!r}, give the id of one" if found else f"no connection {name!r}"
+            raise ToolError(f"{what}; outside this project run: {listed}")
+        return found[0]
+
     def find(self, resource: Resource, state: states.State | None, fresh: bool = False) -> Json | None:
         """The resource on the server: by the recorded id, else by name. Raises ToolError when several have the name."""
-        listed = self._list(resource, fresh)
+        listed = self.listed(_list_of(resource), fresh)
         key = ID_FIELDS[resource.kind]
         if state is not None:
             for item in listed:
                 if item.get(key) == state.resource_id:
                     return item
         named = [item for item in listed if item.get("name") == resource.name]
-        definition = (
-            desired.body(self.context, resource, self.ids, "").get("definitionId")
-            if resource.kind in (SOURCE, DESTINATION)
-            else None
-        )
+        definition = desired.definition_id(resource, self.ids) if resource.kind in (SOURCE, DESTINATION) else None
         if definition:
             named = [item for item in named if item.get("definitionId") == definition]
         if len(named) > 1:
             found = ", ".join(str(item[key]) for item in named)
             raise ToolError(
-                f"{resource.path}:{resource.file.line(('resource_name',))}: Airbyte has {len(named)} {resource.kind}s named "
+                f"{resource.where(('resource_name',))}: Airbyte has {len(named)} {resource.kind}s named "
                 f"{resource.name!r} ({found}). Rename the others there, or write `resource_id:` and `workspace_id:` of the "
                 f"right one into {states.state_path(resource, self.api.workspace_id)}"
             )
@@ -103,16 +181,13 @@ class Planner:
 
     # -- reading the server ----------------------------------------------------------------------------------------
 
-    def _list(self, resource: Resource, fresh: bool) -> list[Json]:
-        key = resource.kind
-        if key == DEFINITION:
-            key = "declarative_sources" if desired.is_manifest(resource) else "definitions"
+    def listed(self, key: str, fresh: bool = False) -> list[Json]:
+        """What the server has of a kind; of definitions, MANIFESTS or IMAGES."""
         if fresh or key not in self._listed:
-            if resource.kind == DEFINITION:
-                path = "declarative_sources" if desired.is_manifest(resource) else "sources"
-                self._listed[key] = self.api.list_definitions(path)
+            if key in FOLDERS:
+                self._listed[key] = list(self.api.list_all(f"/{FOLDERS[key]}"))
             else:
-                self._listed[key] = list(self.api.list_all(f"/{FOLDERS[resource.kind]}"))
+                self._listed[key] = self.api.list_definitions("sources" if key == IMAGES else key)
         return self._listed[key]
 
     # -- comparing -------------------------------------------------------------------------------------------------
@@ -126,7 +201,7 @@ class Planner:
             for path, value in differ.flatten(wanted["configuration"]).items():
                 yield FieldChange(dotted(("configuration", *path)), None, MASK if hidden(path) else value)
         elif resource.kind == CONNECTION:
-            yield from differ.connections(wanted, {})
+            yield from self._connection(resource, wanted, {})
         else:
             yield from (FieldChange(key, None, value) for key, value in wanted.items() if key != "name")
 
@@ -139,15 +214,19 @@ class Planner:
             return
         self._refuse_moves(resource, wanted, actual)
         if resource.kind == CONNECTION:
-            yield from differ.connections(wanted, actual)
+            yield from self._connection(resource, wanted, actual)
             return
         if actual.get("name") != wanted["name"]:
             yield FieldChange("name", actual.get("name"), wanted["name"])
         key = self.context.variables.get(fingerprint.KEY_VARIABLE)
+        taken_over: list[str] = []
 
         def unchanged(path: FieldPath, value: str) -> bool | None:
             field_name = dotted(("configuration", *path))
             recorded = state.secrets.get(field_name) if state else None
+            if recorded == states.IMPORTED:
+                taken_over.append(field_name)
+                return True
             return None if recorded is None else fingerprint.matches(recorded, value, label(resource, field_name), key)
 
         # `sourceType` and `destinationType` choose the definition when a resource is made; the server keeps them elsewhere.
@@ -155,6 +234,16 @@ class Planner:
         theirs = actual.get("configuration") or {}
         spec = self.context.spec(resource)
         yield from differ.configurations(ours, theirs, spec, self.context.resolved(resource).hidden, unchanged)
+        if taken_over:
+            notes.append(f"as Airbyte had it when it was imported, not compared: {', '.join(taken_over)}")
+
+    def _connection(self, resource: Resource, wanted: Json, actual: Json) -> Iterable[FieldChange]:
+        zone = schedule.zone(self.context.resolved(resource).configuration)
+        for change in differ.connections(wanted, actual):
+            if zone and change.field == "schedule":
+                place = resource.where(("configuration", "schedule_data", "cron", "cron_time_zone"))
+                raise ToolError(f"{place}: {'. '.join(schedule.zone_fault(zone))}")
+            yield change
 
     def _definition(
         self, resource: Resource, wanted: Json, actual: Json, state: states.State | None, notes: list[str]
@@ -169,9 +258,8 @@ class Planner:
                 yield FieldChange("manifest", _describe(actual.get("manifest")), _describe(wanted["manifest"]))
             return
         if actual.get("dockerRepository") != wanted["dockerRepository"]:
-            line = resource.file.line(("configuration", "docker_repository"))
             raise ToolError(
-                f"{resource.path}:{line}: Airbyte cannot change the image of "
+                f"{resource.where(('configuration', 'docker_repository'))}: Airbyte cannot change the image of "
                 f"a connector from {actual.get('dockerRepository')} to {wanted['dockerRepository']}. Give the new one another "
                 "resource_name and folder"
             )
@@ -189,6 +277,12 @@ class Planner:
                     f"({actual[key]}), and Airbyte cannot move it. Give this one another resource_name and folder, "
                     "or delete the old one in Airbyte"
                 )
+
+
+def _list_of(resource: Resource) -> str:
+    if resource.kind != DEFINITION:
+        return resource.kind
+    return MANIFESTS if desired.is_manifest(resource) else IMAGES
 
 
 def label(resource: Resource, field_name: str) -> str:

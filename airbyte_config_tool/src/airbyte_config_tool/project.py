@@ -2,35 +2,43 @@
 
 source_definitions/NAME/configuration.yaml      sources/NAME/configuration.yaml
 destinations/NAME/configuration.yaml            connections/NAME/configuration.yaml
-api_http_headers.yaml                           */NAME/state_<workspace id>.yaml
+workspace.yaml                                  */NAME/state_<workspace id>.yaml
+api_http_headers.yaml                           workspaces/NAME/: the same again, laid over all that for one workspace
 """
 
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from airbyte_config_tool.findings import WARNING, FieldPath, Finding, ToolError, dotted
-from airbyte_config_tool.variables import Variables, expand
+from airbyte_config_tool.findings import IMPORT_OCTAVIA, WARNING, FieldPath, Finding, ToolError, dotted
+from airbyte_config_tool.variables import Missing, Variables
 from airbyte_config_tool.yamlfile import YamlFile
 
 DEFINITION = "source_definition"
 SOURCE = "source"
 DESTINATION = "destination"
 CONNECTION = "connection"
+WORKSPACE = "workspace"
 
 # In the order in which they must exist on the server.
 FOLDERS = {DEFINITION: "source_definitions", SOURCE: "sources", DESTINATION: "destinations", CONNECTION: "connections"}
+_DEFINITION_TYPE = re.compile(r"^(?:definition_type|definitionType):\s*[\"']?(\w+)", re.MULTILINE)
+WORKSPACE_FILE, OVERLAYS = "workspace.yaml", "workspaces"
 HEADERS_FILE = "api_http_headers.yaml"
 
 _COMMON = {"resource_name", "definition_type", "configuration"}
-_ACTOR = {*_COMMON, "definition_id", "definition_image", "definition_version", "definition_path", "connector"}
+_ACTOR = {*_COMMON, "definition_id", "definition_image", "definition_version", "connector"}
+# A source names its custom connector's file: our name for it, and Octavia's.
+DEFINITION_LINKS = ("definition_path", "source_definition_configuration_path")
 KNOWN_KEYS = {
+    WORKSPACE: {*_COMMON, "workspace_id"},
     DEFINITION: {*_COMMON, "connector"},
-    SOURCE: _ACTOR,
+    SOURCE: {*_ACTOR, *DEFINITION_LINKS},
     DESTINATION: _ACTOR,
     CONNECTION: {*_COMMON, "source_configuration_path", "destination_configuration_path"},
 }
@@ -38,9 +46,13 @@ KNOWN_KEYS = {
 
 @dataclass
 class Resource:
-    """One `configuration.yaml`. Equal to itself only: two resources may hold the same text."""
+    """One `configuration.yaml`, with what is laid over it. `key` is its place in the project, by which others name it.
+
+    Equal to itself only: two resources may hold the same text.
+    """
 
     kind: str
+    key: str
     file: YamlFile
     links: dict[str, Resource] = field(default_factory=dict)
 
@@ -67,24 +79,28 @@ class Resource:
         value = self.file.data.get(key)
         return str(value) if value not in (None, "") else None
 
-    def finding(self, code: str, path: FieldPath, message: str, fix: str, severity: str = "error") -> Finding:
+    def finding(self, code: str, path: FieldPath, message: str, fix: str, severity: str = "error", by_hand: str = "") -> Finding:
         """A finding at a field of this file."""
-        return Finding(code, self.path, self.file.line(path), dotted(path), message, fix, severity)
+        return Finding(code, *self.file.place(path), dotted(path), message, fix, severity, by_hand)
+
+    def where(self, path: FieldPath) -> str:
+        """File and line of a field, for an error."""
+        file, line = self.file.place(path)
+        return f"{file}:{line}"
 
 
-def unset_variable(resource: Resource, path: FieldPath, name: str, variables: Variables) -> Finding:
-    """The finding for a `${NAME}` without a value: sent as it stands, the server would take the text for the value."""
-    if not re.fullmatch(r"\w+", name):
-        message = f"${{{name}}} is no variable: there are no defaults and no spaces"
-        return resource.finding("unset-variable", path, message, "write ${NAME}; $${...} stands for the text ${...} itself")
-    near = difflib.get_close_matches(name, [n for n, value in variables.values.items() if value], n=1)
-    return resource.finding(
-        "unset-variable",
-        path,
-        f"${{{name}}} has no value",
-        (f"did you mean {near[0]}? " if near else "")
-        + f"set {name} in the environment or as a line {name}=... in {variables.file}",
-    )
+def _overlay(root: Path, workspace: str | None) -> Path | None:
+    """The folder of a workspace. Raises ToolError for one that is not there, or when one must be named."""
+    known = sorted(path.name for path in (root / OVERLAYS).glob("*") if path.is_dir())
+    if workspace not in [*known, None] or (known and workspace is None):
+        there = f"this project has {', '.join(known)}" if known else f"there is no {root / OVERLAYS}/NAME/"
+        raise ToolError(f"no workspace {workspace}: {there}" if workspace else f"say which workspace: --workspace NAME; {there}")
+    return root / OVERLAYS / workspace if workspace else None
+
+
+def unset_variable(resource: Resource, path: FieldPath, missing: Missing) -> Finding:
+    """The finding for a variable without a value: sent as it stands, the server would take the text for the value."""
+    return resource.finding("unset-variable", path, missing.message, missing.fix)
 
 
 @dataclass
@@ -92,112 +108,137 @@ class Project:
     """All resources by kind, the request headers, and what is wrong with the layout."""
 
     root: Path
+    overlay: Path | None = None
     resources: list[Resource] = field(default_factory=list)
     headers: YamlFile | None = None
     findings: list[Finding] = field(default_factory=list)
-    unread: set[Path] = field(default_factory=set)
+    unread: set[str] = field(default_factory=set)
 
     @classmethod
-    def load(cls, root: Path, variables: Variables) -> Project:
-        """Reads a project, with variables put into names and paths.
+    def load(cls, root: Path, variables: Variables, workspace: str | None = None, may_be_empty: bool = False) -> Project:
+        """Reads a project, with what `workspace` lays over it, and with variables put into names and paths.
 
         Raises ToolError when `root` holds none; faults inside files become findings.
         """
         if not root.is_dir():
             raise ToolError(f"{root}: no such folder. To make a project there, run: airbyte-config-tool init {root}")
-        project = cls(root)
+        project = cls(root, _overlay(root, workspace))
         for kind, folder in FOLDERS.items():
-            for path in sorted((root / folder).glob("*/configuration.yaml")):
-                file = project._read(path)
-                if file is not None:
-                    project.resources.append(Resource(kind, file))
-        if (root / HEADERS_FILE).is_file():
-            project.headers = project._read(root / HEADERS_FILE)
-        if not project.resources and not project.findings:
+            project._read_all(kind, f"{folder}/*/configuration.yaml")
+        if not (project.resources or project.findings or may_be_empty):
             raise ToolError(
                 f"{root}: no sources/, destinations/ or connections/ with a configuration.yaml in them. "
                 f"To make a project, run: airbyte-config-tool init {root}"
             )
+        project._read_all(WORKSPACE, WORKSPACE_FILE)
+        project.headers = project._read(HEADERS_FILE)
         for resource in project.resources:
             project._expand_top_level(resource, variables)
             project._check_layout(resource)
         for resource in project.resources:
             project._link(resource)
         project._check_names()
+        project._name_misplaced()
         return project
+
+    @property
+    def workspace_id(self) -> str | None:
+        """What workspace.yaml says, which is surer than a variable that may be of another workspace."""
+        return next((resource.get("workspace_id") for resource in self.of(WORKSPACE)), None)
+
+    @property
+    def layers(self) -> list[Path]:
+        """The folders that make up the project; a later one is laid over those before it."""
+        return [self.root, *([self.overlay] if self.overlay else [])]
 
     def of(self, kind: str) -> list[Resource]:
         """The resources of one kind, in the order of their folders."""
         return [r for r in self.resources if r.kind == kind]
 
-    def _read(self, path: Path) -> YamlFile | None:
-        try:
-            return YamlFile(path)
-        except ToolError as error:
-            self.unread.add(path.resolve())
-            line = str(error).removeprefix(f"{path}:").split(":")[0]
-            self.findings.append(
-                Finding(
-                    "layout",
-                    path,
-                    int(line) if line.isdigit() else 1,
-                    "",
-                    str(error).removeprefix(f"{path}:").removeprefix(f"{line}:").strip(),
-                    "fix the file: nothing in it was checked",
-                )
-            )
-            return None
+    def _read_all(self, kind: str, pattern: str) -> None:
+        keys = {path.relative_to(layer).as_posix() for layer in self.layers for path in layer.glob(pattern)}
+        for key in sorted(keys):
+            file = self._read(key)
+            if file is not None:
+                self.resources.append(Resource(kind, key, file))
+
+    def _read(self, key: str) -> YamlFile | None:
+        """One file with what is laid over it; None when there is none, or a finding instead."""
+        result: YamlFile | None = None
+        for path in (layer / key for layer in self.layers if (layer / key).is_file()):
+            try:
+                file = YamlFile(path)
+            except ToolError as error:
+                self._not_read(key, path, str(error))
+                return None
+            if result is None:
+                result = file
+            else:
+                result.overlay(file)
+        return result
+
+    def _not_read(self, key: str, path: Path, problem: str) -> None:
+        self.unread.add(key)
+        line = problem.removeprefix(f"{path}:").split(":")[0]
+        message = problem.removeprefix(f"{path}:").removeprefix(f"{line}:").strip()
+        number = int(line) if line.isdigit() else 1
+        self.findings.append(Finding("layout", path, number, "", message, "fix the file: nothing in it was checked"))
 
     def _expand_top_level(self, resource: Resource, variables: Variables) -> None:
         for key, value in resource.file.data.items():
             if isinstance(value, str):
-                expanded = expand(value, variables.values)
+                expanded = variables.expand(value)
                 resource.file.data[key] = expanded.text
-                for name in expanded.missing:
-                    self.findings.append(unset_variable(resource, (key,), name, variables))
+                self.findings += [unset_variable(resource, (key,), missing) for missing in expanded.missing]
 
     def _check_layout(self, resource: Resource) -> None:
-        def report(path: FieldPath, message: str, fix: str, severity: str = "error") -> None:
-            self.findings.append(resource.finding("layout", path, message, fix, severity))
+        def report(path: FieldPath, message: str, fix: str, severity: str = "error", by_hand: str = "") -> None:
+            self.findings.append(resource.finding("layout", path, message, fix, severity, by_hand))
 
         data = resource.file.data
         stated = data.get("definition_type")
+        if resource.kind == WORKSPACE:
+            stated = WORKSPACE  # its name says it
         if stated != resource.kind:
             report(
                 ("definition_type",),
                 f"definition_type is {stated!r}, but the file lies in {FOLDERS[resource.kind]}/",
                 f"write `definition_type: {resource.kind}` or move the folder",
             )
-        if not resource.get("resource_name"):
+        if not resource.get("resource_name") and resource.kind != WORKSPACE:
             report(("resource_name",), "resource_name is missing or empty", "give the name that Airbyte shows")
-        if not isinstance(data.get("configuration"), dict):
+        if not isinstance(data.get("configuration"), dict) and (resource.kind != WORKSPACE or "configuration" in data):
             report(("configuration",), "configuration is missing, empty or not a mapping", "add the block, one field per line")
         camel = [key for key in data if key != key.lower()]
         for key in data.keys() - KNOWN_KEYS[resource.kind]:
-            if key in ("source_id", "destination_id") and resource.kind == CONNECTION:
+            if key in ("source_id", "destination_id", "sourceId", "destinationId") and resource.kind == CONNECTION:
                 continue  # said once, with its remedy, where the link is followed
             report(
                 (key,),
                 f"{key} is not known here" + (" (old camelCase)" if key in camel else ""),
-                "run: airbyte-config-tool import-octavia" if key in camel else "remove it",
+                IMPORT_OCTAVIA if key in camel else "remove it",
                 WARNING,
+                "remove it",
             )
 
     def _link(self, resource: Resource) -> None:
         wanted = {
-            SOURCE: {"definition_path": (DEFINITION, False)},
+            SOURCE: dict.fromkeys(DEFINITION_LINKS, (DEFINITION, False)),
             CONNECTION: {"source_configuration_path": (SOURCE, True), "destination_configuration_path": (DESTINATION, True)},
         }.get(resource.kind, {})
         for key, (kind, required) in wanted.items():
             text = resource.get(key)
             if text is None:
                 if required:
-                    old = key.replace("configuration_path", "id")
-                    hint = "run: airbyte-config-tool import-octavia" if old in resource.file.data else f"name the {kind}'s file"
-                    self.findings.append(resource.finding("layout", (key,), f"{key} is missing", hint))
+                    old = next((k for k in (f"{kind}_id", f"{kind}Id") if k in resource.file.data), None)
+                    by_hand = f"write `{key}: {FOLDERS[kind]}/NAME/configuration.yaml`"
+                    finding = resource.finding(
+                        "layout", (old or key,), f"{key} is missing", IMPORT_OCTAVIA if old else by_hand, by_hand=by_hand
+                    )
+                    self.findings.append(finding)
                 continue
-            target = (self.root / text).resolve()
-            found = next((r for r in self.of(kind) if r.path.resolve() == target), None)
+            target = os.path.normpath(text).replace(os.sep, "/")
+            found = next((r for r in self.of(kind) if r.key == target), None)
             if found is None and target in self.unread:
                 continue  # what is wrong there is said there
             if found is None:
@@ -212,10 +253,27 @@ class Project:
             else:
                 resource.links[kind] = found
         if resource.kind in (SOURCE, DESTINATION) and not (
-            resource.get("definition_path") or resource.get("definition_id") or resource.configuration.get(f"{resource.kind}Type")
+            resource.links.get(DEFINITION)
+            or any(resource.get(key) for key in ("definition_id", *DEFINITION_LINKS))
+            or resource.configuration.get(f"{resource.kind}Type")
         ):
             fix = "give definition_id" + (" or definition_path" if resource.kind == SOURCE else "")
             self.findings.append(resource.finding("layout", ("definition_id",), "no connector definition is named", fix))
+
+    def _name_misplaced(self) -> None:
+        """Files that look like a resource and are not read, because of their folder or their name."""
+        read = {layer / resource.key for resource in self.resources for layer in self.layers}
+        read |= {layer / key for key in self.unread for layer in self.layers}
+        tops = [
+            p for p in self.root.iterdir() if p.is_dir() and difflib.get_close_matches(p.name.lower(), FOLDERS.values(), 1, 0.8)
+        ]
+        files = [path for top in (self.root, *tops) for path in top.glob("*.y*ml" if top == self.root else "**/*.y*ml")]
+        for path in sorted(path for path in files if path not in read and path.is_file()):
+            match = _DEFINITION_TYPE.search(path.read_text(encoding="utf-8", errors="replace"))
+            if match:
+                place = f"{FOLDERS.get(match[1], 'sources')}/NAME/configuration.yaml"
+                finding = Finding("layout", path, 1, "", "this file is not read where it lies", f"move it to {place}", WARNING)
+                self.findings.append(finding)
 
     def _check_names(self) -> None:
         """Names must be unique by kind: `apply` finds what an interrupted run left behind by its name."""

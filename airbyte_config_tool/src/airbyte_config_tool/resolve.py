@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
 from airbyte_config_tool.differ import SERVER_MASK
-from airbyte_config_tool.findings import FieldPath
+from airbyte_config_tool.findings import FieldPath, dotted
 from airbyte_config_tool.masking import Masker
-from airbyte_config_tool.specs import coerce, deep_copy, is_secret, leaves, with_value
-from airbyte_config_tool.variables import RUNTIME_TEMPLATES, Variables, expand
+from airbyte_config_tool.specs import coerce, deep_copy, is_secret, leaves, with_value, without_nulls
+from airbyte_config_tool.variables import RUNTIME_TEMPLATES, Missing, Variables
 
 Json = dict[str, Any]
 PLACEHOLDER = "placeholder"
@@ -21,15 +22,17 @@ class Resolved:
 
     `secrets` holds the values of secret fields, `from_variables` the fields that hold at least one variable (not shown either,
     because a variable may carry a secret into any field), `literal_secrets` the secret fields written out in the file,
-    `missing` and `kept` the unset variables and the runtime templates by field.
+    `missing` and `kept` the unset variables and the runtime templates by field, `taken_over` the secrets that were imported and
+    have no value here: Airbyte keeps what it has where its own mask is sent.
     """
 
     configuration: Json
     secrets: dict[FieldPath, str] = field(default_factory=dict)
     from_variables: set[FieldPath] = field(default_factory=set)
     literal_secrets: list[FieldPath] = field(default_factory=list)
-    missing: list[tuple[FieldPath, str]] = field(default_factory=list)
+    missing: list[tuple[FieldPath, Missing]] = field(default_factory=list)
     kept: list[tuple[FieldPath, str]] = field(default_factory=list)
+    taken_over: set[FieldPath] = field(default_factory=set)
 
     def hidden(self, path: FieldPath) -> bool:
         """True for a field whose value is never shown."""
@@ -40,24 +43,33 @@ class Resolved:
         public = deep_copy(self.configuration)
         for path in self.secrets:
             with_value(public, path, PLACEHOLDER)
-        return public
+        return dict(without_nulls(public))
 
 
-def resolve(configuration: Json, spec: Json | None, variables: Variables, masker: Masker) -> Resolved:
-    """Puts variables into every text of a configuration; every value that they bring is given to the masker."""
+def resolve(
+    configuration: Json, spec: Json | None, variables: Variables, masker: Masker, imported: Collection[str] = ()
+) -> Resolved:
+    """Puts variables into every text of a configuration; every value that they bring is given to the masker.
+
+    `imported` names the fields whose secrets were taken over from Airbyte.
+    """
     result = Resolved(deep_copy(configuration))
     for path, value, _ in list(leaves(None, result.configuration)):
         if not isinstance(value, str) or "json_schema" in path:
             continue
         name = next((str(part) for part in reversed(path) if isinstance(part, str)), "")
-        expanded = expand(value, variables.values, RUNTIME_TEMPLATES.get(name, ()))
+        expanded = variables.expand(value, RUNTIME_TEMPLATES.get(name, ()))
+        if expanded.missing and dotted(("configuration", *path)) in imported:
+            with_value(result.configuration, path, SERVER_MASK)
+            result.taken_over.add(path)
+            continue
         with_value(result.configuration, path, expanded.text)
         result.missing += [(path, missing) for missing in expanded.missing]
         result.kept += [(path, kept) for kept in expanded.kept]
         if expanded.used:
             result.from_variables.add(path)
         for used in expanded.used:
-            masker.add(variables.values[used], certain=False)
+            masker.add(used, certain=False)
     missing_paths = {path for path, _ in result.missing}
     for path, value, schema in list(leaves(spec, result.configuration)):
         if path in result.from_variables and path not in missing_paths and isinstance(value, str):
@@ -66,6 +78,8 @@ def resolve(configuration: Json, spec: Json | None, variables: Variables, masker
         if value in (None, "") or not (is_secret(path, schema) or value == SERVER_MASK):
             continue
         result.secrets[path] = str(value)
+        if path in result.taken_over:
+            continue
         if path not in missing_paths:
             masker.add(value)
         if path not in result.from_variables and path not in missing_paths:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 from importlib.resources import files
 from pathlib import Path
 
+from airbyte_config_tool.connector import find_program
 from airbyte_config_tool.findings import ToolError
 
 # Where each template goes.
@@ -16,6 +18,7 @@ _FILES = {
     "destination.yaml": "destinations/warehouse/configuration.yaml",
     "destination_spec.json": "destinations/warehouse/spec.json",
     "connection.yaml": "connections/syfter_to_warehouse/configuration.yaml",
+    "weekly.yaml": "connections/syfter_to_warehouse_weekly/configuration.yaml.example",
 }
 
 
@@ -28,8 +31,7 @@ def write(directory: Path, connector: str, image: str | None) -> list[Path]:
     templates = files("airbyte_config_tool") / "templates"
     for name, path in targets.items():
         text = (templates / name).read_text(encoding="utf-8")
-        if name == "source_definition.yaml":
-            text = text.replace("@CONNECTOR@", connector).replace("@CONFIGURATION@", _configuration(image))
+        text = text.replace("@CONNECTOR@", connector).replace("@CONFIGURATION@", _configuration(image))
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return list(targets.values())
@@ -44,9 +46,14 @@ def _configuration(image: str | None) -> str:
     return f"configuration:\n  docker_repository: {repository}\n  docker_image_tag: {tag!r}"
 
 
-def next_steps(directory: Path) -> list[str]:
-    """What is left to do by hand."""
+def next_steps(directory: Path, connector: str) -> list[str]:
+    """What is left to do by hand, the connector's installation first where it is missing."""
+    program = shlex.split(connector)[0]
+    missing = (
+        [] if find_program(program) else [f"0. Install the connector: {program} is not here, and check, plan and apply ask it."]
+    )
     return [
+        *missing,
         "1. Edit two values:",
         f"     host in {directory / _FILES['source.yaml']}         your Syfter instance",
         f"     host in {directory / _FILES['destination.yaml']}   your Postgres server",

@@ -56,6 +56,26 @@ def basic_to_cron(units: int, time_unit: str) -> tuple[str, bool]:
     )
 
 
+def basic_timing(schedule: Json) -> tuple[int, str] | None:
+    """Number and unit of a basic schedule as the API shows it ("Every 3 HOURS"); None for any other."""
+    match = re.fullmatch(r"Every (\d+) (\w+)", str(schedule.get("basicTiming") or ""))
+    return (int(match[1]), match[2].lower()) if match and schedule.get("scheduleType") == "basic" else None
+
+
+def from_api(schedule: Json) -> Json:
+    """The fields of a connection for a schedule as the API shows it; a cron's zone stands behind its expression."""
+    basic = basic_timing(schedule)
+    if basic:
+        return {"schedule_type": "basic", "schedule_data": {"basic_schedule": {"time_unit": basic[1], "units": basic[0]}}}
+    if schedule.get("scheduleType") == "cron":
+        expression, zone = re.fullmatch(r"(.*?)\s*([A-Za-z_]+(?:/[\w+-]+)+|UTC|GMT)?", str(schedule["cronExpression"])).groups()  # type: ignore[union-attr]
+        return {
+            "schedule_type": "cron",
+            "schedule_data": {"cron": {"cron_expression": expression, "cron_time_zone": zone or "UTC"}},
+        }
+    return {"schedule_type": "manual"}
+
+
 def to_api(configuration: Json) -> Json:
     """The public API's `schedule` for a connection's configuration. Raises ScheduleError."""
     data = configuration.get("schedule_data") or {}
@@ -76,15 +96,20 @@ def to_api(configuration: Json) -> Json:
         fault = cron_fault(expression)
         if fault:
             raise ScheduleError(("schedule_data", "cron", "cron_expression"), *fault)
-        zone = cron.get("cron_time_zone") or "UTC"
-        if zone not in ("UTC", "Etc/UTC", "GMT"):
-            raise ScheduleError(
-                ("schedule_data", "cron", "cron_time_zone"),
-                f"the public API runs every schedule in UTC and would shift this one from {zone}",
-                "write the hours in UTC and the zone as UTC",
-            )
-        return {"scheduleType": "cron", "cronExpression": normal_cron(expression)}
+        return {"scheduleType": "cron", "cronExpression": " ".join(filter(None, (normal_cron(expression), zone(configuration))))}
     raise ScheduleError(("schedule_type",), f"schedule_type {kind!r} is unknown", "one of: manual, cron")
+
+
+def zone(configuration: Json) -> str | None:
+    """The zone of a cron when it is not UTC. The public API cannot set one, only leave one as it is."""
+    named = ((configuration.get("schedule_data") or {}).get("cron") or {}).get("cron_time_zone")
+    return None if named in (None, "", "UTC", "Etc/UTC", "GMT") or configuration.get("schedule_type") != "cron" else str(named)
+
+
+def zone_fault(named: str) -> tuple[str, str]:
+    """What is wrong with a zone that would have to be set, and the remedy."""
+    message = f"the public API runs every schedule in UTC and would shift this one from {named}"
+    return message, "write the hours in UTC and the zone as UTC"
 
 
 def normal_cron(expression: str) -> str:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import jsonschema
+from referencing import Registry
+from referencing.exceptions import Unresolvable
 
 from airbyte_config_tool.findings import FieldPath, dotted
 
@@ -114,8 +116,10 @@ def _validate(schema: Json, value: object, path: FieldPath) -> Iterator[Fault]:
         yield from _no_branch(branches, value, path)
         return
     schema = picked
-    if value is None or value == "":
-        if value is None or schema.get("minLength") or schema.get("pattern") or schema.get("format"):
+    if value is None:
+        return  # an optional field left empty is not sent
+    if value == "":
+        if schema.get("minLength") or schema.get("pattern") or schema.get("format"):
             yield Fault(path, f"{here} is empty", "give a value, or delete the line if it is optional", empty=True)
         return
     if isinstance(value, dict) and "properties" in schema:
@@ -186,7 +190,13 @@ def _own(
 ) -> Iterator[Fault]:
     """The faults of a value itself. The value is never quoted: it may be a secret."""
     plain = {k: v for k, v in schema.items() if k not in {"examples", "default", *skip}}
-    for error in jsonschema.Draft7Validator(plain, format_checker=jsonschema.FormatChecker()).iter_errors(value):
+    # The registry is empty: without one, a reference to an address would be fetched.
+    validator = jsonschema.Draft7Validator(plain, format_checker=jsonschema.FormatChecker(), registry=Registry())
+    try:
+        errors = list(validator.iter_errors(value))
+    except Unresolvable:
+        return  # nothing is known about such a value
+    for error in errors:
         rule: Any = error.validator_value
         inner = (*path, *error.absolute_path)
         name = here if inner == path else _name(inner)
@@ -253,3 +263,10 @@ def get_value(configuration: object, path: FieldPath) -> object:
 def deep_copy(configuration: Json) -> Json:
     """A copy that may be changed freely."""
     return copy.deepcopy(configuration)
+
+
+def without_nulls(value: Any) -> Any:
+    """A copy without empty fields: Octavia wrote out every optional field, and they are not sent."""
+    if isinstance(value, dict):
+        return {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
+    return [without_nulls(inner) for inner in value] if isinstance(value, list) else value

@@ -18,6 +18,8 @@ from airbyte_config_tool.findings import ToolError
 from airbyte_config_tool.project import Resource
 from airbyte_config_tool.yamlfile import YamlFile
 
+# In place of a fingerprint: the secret that Airbyte had when the resource was imported, which nobody here has seen.
+IMPORTED = "imported"
 _WORKSPACE = re.compile(r"[0-9A-Za-z-]{1,64}")
 
 
@@ -55,14 +57,14 @@ def load(resource: Resource, workspace_id: str) -> State | None:
     )
 
 
-def save(resource: Resource, workspace_id: str, state: State, root: Path) -> None:
+def save(resource: Resource, workspace_id: str, state: State) -> None:
     """Writes the state atomically, so that a crash leaves the former one."""
     path = state_path(resource, workspace_id)
     data: dict[str, object] = {
         "resource_id": state.resource_id,
         "workspace_id": workspace_id,
         "generation_timestamp": int(time.time()),
-        "configuration_path": resource.path.resolve().relative_to(root.resolve()).as_posix(),
+        "configuration_path": resource.key,
     }
     if state.secrets:
         data["secret_fingerprints"] = state.secrets

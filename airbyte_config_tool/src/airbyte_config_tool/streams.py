@@ -66,6 +66,21 @@ def to_api(configuration: Json) -> list[Json]:
     return result
 
 
+def from_api(stream: Json) -> Json:
+    """A stream of the API as an entry of `sync_catalog`."""
+    source, destination = next(pair for pair, mode in SYNC_MODES.items() if mode == stream["syncMode"])
+    picked = [{"field_path": field["fieldPath"]} for field in stream.get("selectedFields") or []]
+    config = {
+        "sync_mode": source,
+        "destination_sync_mode": destination,
+        "cursor_field": stream.get("cursorField"),
+        "primary_key": stream.get("primaryKey"),
+        "selected_fields": picked,
+    }
+    named = {"name": stream["name"], **({"namespace": stream["namespace"]} if stream.get("namespace") else {})}
+    return {"stream": named, "config": {key: value for key, value in config.items() if value}}
+
+
 def check(configuration: Json, catalog: list[Json] | None, destination_modes: list[str] | None) -> Iterator[Fault]:
     """Faults of the stream list itself, then, where the catalog is known, against what the source offers."""
     offered = {str(s["name"]): s for s in catalog or []}

@@ -118,10 +118,12 @@ class Standin:
         self.token_seconds = 900
         self.faults: list[Fault] = []
         self.log: list[tuple[str, str, int]] = []
+        self.bodies: list[Json] = []
         self.contract_faults: list[str] = []
         self.sources: dict[str, Json] = {}
         self.destinations: dict[str, Json] = {}
         self.connections: dict[str, Json] = {}
+        self.notifications: Json = {"failure": {"email": {"enabled": True}, "webhook": {"enabled": False, "url": None}}}
         self.jobs: dict[int, Json] = {}
         self.job_looks: Counter[int] = Counter()
         self.discovered: Counter[str] = Counter()  # how often a connector was started for its streams, by source
@@ -259,6 +261,14 @@ class Standin:
         if image not in self.images:
             raise Problem(500, f"Get Spec job failed for {image[0]}:{image[1]}")
         return self.images[image]
+
+    def get_workspace(self, query: dict[str, list[str]], body: Json, ident: str) -> Json:
+        self._workspace(ident)
+        return {"workspaceId": ident, "name": "Default", "dataResidency": "auto", "notifications": self.notifications}
+
+    def patch_workspace(self, query: dict[str, list[str]], body: Json, ident: str) -> Json:
+        self.notifications = body.get("notifications", self.notifications)
+        return self.get_workspace(query, body, ident)
 
     # -- sources and destinations ----------------------------------------------------------------------------------
 
@@ -411,7 +421,7 @@ class Standin:
             "cursorField": cursor or [],
             "primaryKey": key or [],
             "selectedFields": stream.get("selectedFields"),
-            "mappers": [],
+            "mappers": stream.get("mappers") or [],
             "includeFiles": None,
             "destinationObjectName": None,
         }
@@ -453,6 +463,8 @@ class Standin:
 
 
 _ROUTES: list[tuple[str, Callable[..., object]]] = [
+    (r"GET /workspaces/([^/]+)", Standin.get_workspace),
+    (r"PATCH /workspaces/([^/]+)", Standin.patch_workspace),
     (r"GET /workspaces/([^/]+)/definitions/declarative_sources", Standin.list_declarative),
     (r"POST /workspaces/([^/]+)/definitions/declarative_sources", Standin.create_declarative),
     (r"GET /workspaces/([^/]+)/definitions/declarative_sources/([^/]+)", Standin.get_declarative),
@@ -497,6 +509,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._break(fault, path)
             return
         if self.command != "GET":
+            self.standin.bodies.append(body)
             self._note("request", path, contract.request_faults(self.command, path, body))
         status, answer = 200, None
         try:

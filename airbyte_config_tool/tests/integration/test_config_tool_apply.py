@@ -168,6 +168,17 @@ def test_a_namespace_format_without_a_custom_format_is_left_out(run: Run, projec
     assert next(iter(standin.connections.values()))["namespaceFormat"] is None
 
 
+def test_what_octavia_called_otherwise_reaches_airbyte(run: Run, project: Path, standin: Standin) -> None:
+    octavia = 'prefix: ""\n  geography: eu\n  non_breaking_changes_preference: disable\n  notify_schema_changes: true'
+    edit(project / CONNECTION, 'prefix: ""', octavia)
+    edit(project / SOURCE, "host:", "page_size:\n  host:")
+    assert run("apply", project, "--yes").code == 0
+    assert next(iter(standin.connections.values()))["nonBreakingSchemaUpdatesBehavior"] == "disable_connection"
+    assert [body["dataResidency"] for body in standin.bodies if "dataResidency" in body] == ["eu"]
+    assert "page_size" not in next(iter(standin.sources.values()))["configuration"]
+    assert run("plan", project).code == 0
+
+
 def test_a_primary_key_of_the_project_reaches_airbyte(run: Run, project: Path, standin: Standin) -> None:
     file = project / "source_definitions/syfter/catalog.json"
     catalog = json.loads(file.read_text())

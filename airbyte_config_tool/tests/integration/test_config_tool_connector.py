@@ -26,6 +26,18 @@ def test_a_new_project_with_the_real_connector(run: Run, tmp_path: Path, standin
     assert len(definition.manifests[0]["streams"]) == 9
 
 
+def test_the_weekly_connection_is_one_rename_away(run: Run, tmp_path: Path, standin: Standin, secrets: Path) -> None:
+    folder = tmp_path / "airbyte"
+    assert run("init", folder).code == 0
+    weekly = folder / "connections/syfter_to_warehouse_weekly"
+    (weekly / "configuration.yaml.example").rename(weekly / "configuration.yaml")
+    result = run("check", folder)
+    assert result.code == 0, result.text
+    assert run("apply", folder, "--yes").code == 0
+    assert run("plan", folder).code == 0
+    assert sorted(connection["prefix"] for connection in standin.connections.values()) == ["", "weekly_"]
+
+
 def test_conventions_of_the_source_reach_the_manifest(run: Run, tmp_path: Path, standin: Standin, secrets: Path) -> None:
     folder = tmp_path / "airbyte"
     run("init", folder)

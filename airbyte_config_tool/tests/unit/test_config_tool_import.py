@@ -91,7 +91,10 @@ configuration:
     cron:
       cron_expression: 0 0 0/12 * * ?
       cron_time_zone: UTC
-  # operations: gone from Airbyte; run dbt after the sync instead
+  # operations:
+  #   - name: Normalization
+  #     operatorConfiguration:
+  #       operatorType: normalization
 
   # Streams below.
   sync_catalog:
@@ -147,7 +150,7 @@ def test_each_change_is_said_with_its_line(run: Run, old: Path) -> None:
         "connections/c/configuration.yaml:4: source_id became source_configuration_path: sources/crm/configuration.yaml",
         "connections/c/configuration.yaml:10: skip_reset removed: the public API never resets a connection on update",
         "connections/c/configuration.yaml:19: basic schedule, every 12 hours, became cron 0 0 0/12 * * ?",
-        "connections/c/configuration.yaml:23: operations removed",
+        "connections/c/configuration.yaml:23: operations became a comment: Airbyte has no normalization",
         "sources/crm/state.yaml:1: configuration_hash removed: secrets can be guessed from it",
     ):
         assert text in out
@@ -234,10 +237,8 @@ def test_flow_style_is_not_guessed_at(run: Run, old: Path) -> None:
     file = old / "connections/c/configuration.yaml"
     file.write_text("definition_type: connection\nresource_name: c\nconfiguration: { skip_reset: false, prefix: '' }\n")
     result = run("import-octavia", old, "--workspace-id", WORKSPACE, "--yes")
-    assert (
-        result.code,
-        "configuration.yaml:3: configuration.skip_reset stands inside {...}: change it by hand" in result.err,
-    ) == (1, True)
+    place = "configuration.yaml:3: to do: configuration.skip_reset stands inside {...}: change it by hand"
+    assert (result.code, place in result.out) == (0, True)
 
 
 def test_a_folder_without_a_project(run: Run, tmp_path: Path) -> None:

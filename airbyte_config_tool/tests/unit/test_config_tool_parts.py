@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import os
 import re
 import sys
 import time
@@ -14,7 +15,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 from config_tool_support import connector as recorded
-from config_tool_support.harness import Run, edit, write_octavia
+from config_tool_support.harness import CONNECTOR, Run, edit, write_octavia
 
 from airbyte_config_tool import cache, differ, fingerprint, schedule, streams
 from airbyte_config_tool.api import base_url
@@ -24,8 +25,8 @@ from airbyte_config_tool.manifests import for_upload, manifest_faults
 from airbyte_config_tool.masking import MASK, Masker
 from airbyte_config_tool.schedule import ScheduleError
 from airbyte_config_tool.specs import coerce, validate
-from airbyte_config_tool.variables import Variables, expand
-from airbyte_config_tool.yamlfile import YamlFile
+from airbyte_config_tool.variables import Variables
+from airbyte_config_tool.yamlfile import YamlFile, load_yaml
 
 # -- YAML --------------------------------------------------------------------------------------------------------------
 
@@ -83,6 +84,55 @@ def test_an_alias_of_what_it_stands_in_is_refused(tmp_path: Path) -> None:
         YamlFile(file)
 
 
+BOMBS = {
+    "lists": "a0: &a0 [x,x,x,x,x,x,x,x,x]\n" + "".join(f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 9)),
+    "maps": "a0: &a0 {x: 1, y: 2}\n" + "".join(f"a{i}: &a{i} {{ l: *a{i - 1}, r: *a{i - 1} }}\n" for i in range(1, 40)),
+    "merges": "a0: &a0 {x: 1}\n" + "".join(f"a{i}: &a{i} {{ <<: [*a{i - 1}, *a{i - 1}] }}\n" for i in range(1, 40)),
+    "depth": "a: " + "[" * 5000 + "]" * 5000,
+}
+
+
+@pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
+@pytest.mark.parametrize("file", ["configuration.yaml", "spec.json", "catalog.json", "manifest.json"])
+def test_a_few_lines_cannot_take_the_memory(run: Run, offline_project: Path, secrets: Path, text: str, file: str) -> None:
+    folder = offline_project / "source_definitions/syfter"
+    (folder / file).write_text(text)
+    found = run("check", offline_project, "--json").json()["findings"]
+    assert [f["severity"] for f in found if "YAML" in f["message"]], found
+
+
+@pytest.mark.parametrize("link", ["source_definitions/syfter/spec.json", "sources/syfter/state_x.yaml"])
+def test_a_device_is_no_file_of_a_project(run: Run, offline_project: Path, secrets: Path, link: str) -> None:
+    (offline_project / link).unlink(missing_ok=True)
+    (offline_project / link).symlink_to("/dev/zero")
+    result = run("check", offline_project)
+    assert (result.code, "it is no file of at most" in result.out) == (1, True)
+
+
+def test_a_large_file_is_no_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("airbyte_config_tool.yamlfile._MAX_FIELDS", 100)
+    file = tmp_path / "a.yaml"
+    file.write_text("a: &a [" + "x," * 200 + "]\nb: *a\n")
+    assert len(YamlFile(file).data["b"]) == 200
+
+
+@pytest.mark.parametrize(
+    "value",
+    [".nan", "-.INF", "!!binary aGk=", "!!set {a, b}", "!!omap [a: 1]", "!!timestamp 2026-01-01", "!!python/name:os.system"],
+)
+@pytest.mark.parametrize("file", ["configuration.yaml", "spec.json", "manifest.json"])
+def test_a_value_that_json_lacks_is_refused(run: Run, offline_project: Path, secrets: Path, value: str, file: str) -> None:
+    """All of it travels as JSON."""
+    path = offline_project / "source_definitions/syfter" / file
+    path.write_text(path.read_text() + f"\nodd: {value}\n" if file == "configuration.yaml" else f"odd: {value}\n")
+    result = run("check", offline_project, "--json")
+    assert (result.code, "YAML" in result.out) == (1, True)
+
+
+def test_a_date_of_a_manifest_stays_text() -> None:
+    assert load_yaml("a: 2026-01-01\nb: 2026-01-01T00:00:00Z\n", "x") == {"a": "2026-01-01", "b": "2026-01-01T00:00:00Z"}
+
+
 def test_names_of_fields_are_text_as_in_json(tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text("base: &base { x: 1 }\n1: a\non: b\nmore: { <<: *base, ~: 2 }\n")
@@ -126,13 +176,60 @@ def test_a_file_that_is_not_text_is_an_error_in_words(tmp_path: Path) -> None:
 
 
 def test_expanding() -> None:
-    result = expand("a${X}b$${X}c${GONE}d${KEPT}$HOME", {"X": "1", "KEPT": "no", "HOME": "no"}, keep=("KEPT",))
-    assert (result.text, result.used, result.missing, result.kept) == (
+    variables = Variables({"X": "1", "KEPT": "no", "HOME": "no"})
+    result = variables.expand("a${X}b$${X}c${GONE}d${KEPT}$HOME", keep=("KEPT",))
+    assert (result.text, result.used, [m.name for m in result.missing], result.kept) == (
         "a1b${X}c${GONE}d${KEPT}$HOME",
-        ("X",),
-        ("GONE",),
+        ("1",),
+        ["GONE"],
         ("KEPT",),
     )
+
+
+def missing(variables: Variables, text: str) -> str:
+    """Why a text's only variable has no value, and the remedy."""
+    (reason,) = variables.expand(text).missing
+    return f"{reason.message}. {reason.fix}"
+
+
+def test_a_secret_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("from a file\n")
+    (tmp_path / "large").write_bytes(b"x" * 70_000)
+    variables = Variables(root=tmp_path)
+    assert variables.expand("${file:key}").text == variables.expand(f"${{file:{tmp_path}/key}}").text == "from a file"
+    assert "is no file of at most" in missing(variables, "${file:/dev/zero}")
+    assert "is no file of at most" in missing(variables, "${file:large}")
+    assert "is no file of at most" in missing(variables, "${file:gone}")
+
+
+def test_a_secret_from_a_command_only_where_the_user_allows_it(tmp_path: Path) -> None:
+    script = "import os, sys; print(sys.argv[1], 'AIRBYTE_CLIENT_SECRET' in os.environ); sys.exit(len(sys.argv) - 2)"
+    (tmp_path / "vault.py").write_text(script)
+    command = f"{sys.executable} {tmp_path}/vault.py"
+    values = {"AIRBYTE_CLIENT_SECRET": "s", "AIRBYTE_ALLOWED_COMMANDS": f"other, {command} kv"}
+    variables = Variables(values)
+    assert variables.expand(f"<${{cmd:{command} kv}}>").text == "<kv False>"
+    assert "failed with exit code 1" in missing(variables, f"${{cmd:{command} kv x}}")
+    assert "was not run" in missing(variables, f"${{cmd:{command} delete}}")
+    assert f"add AIRBYTE_ALLOWED_COMMANDS={sys.executable}" in missing(Variables(), f"${{cmd:{command} kv}}")
+    assert "without its second half" in missing(variables, "${cmd:'}")
+
+
+@pytest.mark.parametrize("name", ["AIRBYTE_CLIENT_SECRET", "AIRBYTE_STATE_KEY"])
+def test_the_tools_own_secrets_cannot_be_named(name: str) -> None:
+    assert "own secret" in missing(Variables({name: "s"}), f"${{{name}}}")
+
+
+def test_the_tools_own_secrets_cannot_be_taken_from_files(tmp_path: Path) -> None:
+    """A repository says which file is meant, and where its content goes."""
+    own = tmp_path / ".octavia"
+    for name in (".octavia", ".octavia.prod"):
+        (tmp_path / name).write_text("AIRBYTE_CLIENT_SECRET=s\n")
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project/link").symlink_to(own)
+    variables = Variables(file=own, root=tmp_path / "project")
+    for path in ("link", "../.octavia", own, f"{own}.prod", "/proc/self/environ", f"/proc/{os.getppid()}/environ"):
+        assert "own secrets" in missing(variables, f"${{file:{path}}}"), path
 
 
 # -- secrets -----------------------------------------------------------------------------------------------------------
@@ -305,7 +402,7 @@ def faults(**configuration: object) -> list[tuple[str, str]]:
         ({"page_size": "many"}, "page_size must be of type integer, not string", "fix the value"),
         ({"host": 5}, "host must be of type string, not integer", "put the value in quotes"),
         ({"host": "a b"}, "host does not have the form that is asked for", "the form is https://host.example"),
-        ({"start_date": None}, "start_date is empty", "give a value, or delete the line if it is optional"),
+        ({"host": ""}, "host is empty", "give a value, or delete the line if it is optional"),
         ({"pagesize": 5}, "pagesize is no known field", "did you mean page_size?"),
         (
             {"conventions": {"paging": "pages"}},
@@ -325,7 +422,7 @@ def test_each_fault_is_one_readable_line(configuration: dict[str, object], messa
 
 
 def test_a_valid_configuration_has_no_faults() -> None:
-    assert faults(host="https://acme.syfter.ai", start_date="2024-01-31T00:00:00Z", page_size=1000) == []
+    assert faults(host="https://acme.syfter.ai", start_date="2024-01-31T00:00:00Z", page_size=1000, num_workers=None) == []
 
 
 def test_one_of_without_constants_is_not_guessed_at() -> None:
@@ -377,6 +474,29 @@ def test_a_connector_that_fails_says_why(tmp_path: Path) -> None:
 def test_a_connector_that_is_not_installed_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ToolError, match="not installed here"):
         Connector(tmp_path, ["no-such-connector"]).spec()
+
+
+def test_a_projects_command_does_not_run_unless_it_is_allowed(
+    run: Run, project: Path, secrets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A merge request decides what stands in the project, so it must not decide what runs."""
+    program, seen = tmp_path / "program.py", tmp_path / "seen.json"
+    program.write_text(f"import json, os\njson.dump([dict(os.environ), os.listdir()], open({str(seen)!r}, 'w'))\n")
+    edit(project / "source_definitions/syfter/configuration.yaml", CONNECTOR, f"{sys.executable} {program}")
+    monkeypatch.setenv("AIRBYTE_CLIENT_SECRET", "topsecret123")
+    monkeypatch.setenv("AIRBYTE_ALLOWED_COMMANDS", "source-syfter, python")
+    (found,) = run("check", project, "--json").json()["findings"]
+    assert ("was not run" in found["message"], f"AIRBYTE_ALLOWED_COMMANDS={sys.executable}" in found["fix"]) == (True, True)
+    assert not seen.exists()
+    monkeypatch.setenv("AIRBYTE_ALLOWED_COMMANDS", sys.executable)
+    assert run("check", project).code == 1
+    environment, folder = json.loads(seen.read_text())
+    assert (set(environment) <= {*cache._PASSED}, environment["PATH"], folder) == (True, os.environ["PATH"], [])
+
+
+def test_a_spec_cannot_make_the_tool_fetch_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("urllib.request.urlopen", lambda *_, **__: pytest.fail("fetched"))
+    assert validate({"properties": {"x": {"$ref": "http://127.0.0.1:9/schema"}}}, {"x": 1}) == []
 
 
 def test_a_connector_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -521,6 +641,23 @@ def test_a_variable_in_a_name_is_put_in(run: Run, offline_project: Path, secrets
 def test_init_does_not_overwrite(run: Run, project: Path) -> None:
     result = run("init", project)
     assert (result.code, "nothing was written" in result.err) == (1, True)
+
+
+def test_init_says_at_once_that_the_connector_is_missing(run: Run, tmp_path: Path) -> None:
+    assert (
+        "0. Install the connector: no-such-source is not here"
+        in run("init", tmp_path / "p", "--connector", "no-such-source x").out
+    )
+    assert "0. Install" not in run("init", tmp_path / "q", "--connector", sys.executable).out
+
+
+def test_the_shell_completes(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_AIRBYTE_CONFIG_TOOL_COMPLETE", "zsh_source")
+    assert run().out.startswith("#compdef airbyte-config-tool")
+    monkeypatch.setenv("_AIRBYTE_CONFIG_TOOL_COMPLETE", "zsh_complete")
+    monkeypatch.setenv("COMP_WORDS", "airbyte-config-tool im")
+    monkeypatch.setenv("COMP_CWORD", "1")
+    assert {"import", "import-octavia"} <= set(run().out.split())
 
 
 def test_init_for_an_image(run: Run, tmp_path: Path) -> None:
