@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import shutil
 import sys
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,8 @@ from demo.screen import PhaseError, Screen
 from syfter_dlt.connector import EXECUTABLE, Connector, ConnectorError
 
 ROOT = Path(__file__).resolve().parents[1]
+OUTPUT = ROOT / "demo" / "output"
+DATABASE = OUTPUT / "warehouse.duckdb"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,16 +53,19 @@ def main(arguments: list[str] | None = None) -> int:
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Reads the options."""
     parser = argparse.ArgumentParser(prog="python -m demo", description="From a Syfter instance to rows in a DuckDB file.")
+    parser.add_argument("--version", action="version", version=f"demo {metadata.version('airbyte-source-syfter')}")
     parser.add_argument("--companies", type=int, default=200, help="size of the local instance (default 200)")
     parser.add_argument("--config", type=Path, help="read a real instance with this configuration, in place of the local one")
     parser.add_argument("--streams", help="with --config: only these, separated by commas")
-    parser.add_argument("--database", type=Path, help="the DuckDB file (default demo/output/warehouse.duckdb)")
-    parser.add_argument("--output", type=Path, default=ROOT / "demo" / "output", help="folder for all that is written")
+    parser.add_argument(
+        "--database", type=Path, help="the DuckDB file, and the report beside it (default warehouse.duckdb in --output)"
+    )
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder for all else that is written (default demo/output)")
     parser.add_argument("--raw", action="store_true", help="leave out the transformation")
     parser.add_argument("--sql", help="run a query on the database and show the result")
     options = parser.parse_args(arguments)
     options.output = options.output.resolve()
-    options.database = (options.database or options.output / "warehouse.duckdb").resolve()
+    options.database = (options.database or options.output / DATABASE.name).resolve()
     return options
 
 
@@ -81,8 +89,7 @@ def show_everything(screen: Screen, options: argparse.Namespace) -> None:
         second = read(screen, "second read", sync, streams)
     screen.say()
     screen.console.print(overview(streams, rows, first, second))
-    answers_from(screen, options)
-    next_steps(screen, options)
+    next_steps(screen, options, answers_from(screen, options, sync.own_fields()))
 
 
 def sync_real_instance(screen: Screen, options: argparse.Namespace) -> None:
@@ -100,10 +107,9 @@ def sync_real_instance(screen: Screen, options: argparse.Namespace) -> None:
     result = read(screen, "read", sync, streams)
     screen.say()
     screen.console.print(overview(streams, row_counts(options.database, streams), result))
-    answers_from(screen, options)
-    screen.say(
-        f"\nThe data is in [bold]{escape(shown(options.database))}[/bold]. The same command again reads only what has changed."
-    )
+    company = answers_from(screen, options, sync.own_fields())
+    screen.say("\nThe same command again reads only what has changed.")
+    where_it_is(screen, options, company)
 
 
 def fresh(options: argparse.Namespace) -> Path:
@@ -133,7 +139,8 @@ def check_and_discover(screen: Screen, config: Path, sync: Sync) -> list[str]:
     with screen.phase("discover") as phase:
         phase.show("loading PyAirbyte")
         streams = sync.streams()
-        phase.result = f"{len(streams)} streams"
+        own = sorted({name for names in sync.own_fields().values() for name in names})
+        phase.result = f"{len(streams)} streams" + (f", and fields of this instance's own: {', '.join(own)}" if own else "")
     return streams
 
 
@@ -169,32 +176,34 @@ def overview(
     return result
 
 
-def answers_from(screen: Screen, options: argparse.Namespace) -> None:
-    """The transformation step: which source to believe, for every figure; one company as an example, all in a report."""
+def answers_from(screen: Screen, options: argparse.Namespace, own: Mapping[str, list[str]]) -> str | None:
+    """The transformation step: which source to believe, for every figure; one company as an example, all in a report.
+
+    `own`: the fields of this instance's own, by stream, which go along. Returns the number of that company, if there is one.
+    """
     if options.raw:
-        return
+        return None
     with screen.phase("dbt build") as phase:
-        phase.result = answers.build(options.database, options.output / "dbt", phase.show)
+        threading.Thread(target=report.vega, daemon=True).start()  # its seconds pass meanwhile
+        phase.result = answers.build(options.database, options.output / "dbt", own, phase.show)
     if "company_financials" not in tables(options.database):
-        return
+        return None
     with screen.phase("report") as phase:
-        found = answers.companies(options.database)
-        file = options.output / "report.html"
-        report.write(found, file)
-        phase.result = f"a chart per company: {shown(file)}"
-    if found:
-        example(screen, found[0])
+        file = options.database.with_suffix(".report.html")
+        phase.result = f"{report.write(options.database, file):,} companies: {shown(file)}"
+    if found := answers.example(options.database):
+        show_example(screen, found)
+        return found.id
+    return None
 
 
-def example(screen: Screen, company: answers.Company) -> None:
+def show_example(screen: Screen, company: answers.Company) -> None:
     """One company: the rows that disagree, and the figures that the rules choose."""
 
     def amount(value: Any, currency: Any) -> str:
         return "" if value is None else f"{value:,.0f} {currency or ''}".strip()
 
-    result = Table(
-        "year", "source", box=SIMPLE, title=f"{escape(company.name)}: what the sources say, and what is to be believed"
-    )
+    result = Table("year", "source", box=SIMPLE)
     result.add_column("revenue", justify="right")
     result.add_column("profit", justify="right")
     resolved = {row["year"]: row for row in company.resolved}
@@ -211,25 +220,39 @@ def example(screen: Screen, company: answers.Company) -> None:
                 for column in ("revenue", "profit")
             )
             result.add_row("", "believe", *figures, style="bold green", end_section=True)
-    screen.say()
+    screen.say(f"\n[bold]{escape(company.name)}[/bold]: what the sources say, and what is to be believed")
     screen.console.print(result)
 
 
-def next_steps(screen: Screen, options: argparse.Namespace) -> None:
-    """Where everything is, and what to do next."""
+def next_steps(screen: Screen, options: argparse.Namespace, company: str | None) -> None:
+    """What to do next, and where the answers are."""
     python = shown(Path(sys.executable), resolve=False)
-    screen.say(
-        f"\nDone in {screen.elapsed:.0f} s. The data is in [bold]{escape(shown(options.database))}[/bold] (schema {SCHEMA})."
-    )
-    screen.say("\n[bold]Look into it[/bold], here or with any DuckDB client:")
-    example = f"SELECT year, source, revenue, profit FROM {SCHEMA}.company_financials WHERE company_id = 1003 ORDER BY ALL"  # noqa: S608
-    screen.say(f'  {python} -m demo --sql "{example}"')
+    screen.say(f"Done in {screen.elapsed:.0f} s.")
     screen.say(
         "\n[bold]Read your own instance[/bold]: put its address and an API key (its administrators can make one) into a file:"
     )
     screen.say("  mkdir -p secrets && cp demo/config.example.json secrets/config.json     # then edit it")
     screen.say(f"  {python} -m demo --config secrets/config.json --database warehouse.duckdb")
     screen.say("\n[bold]Or in Airbyte[/bold]: `make image`, then add it as a custom connector; README.md shows how.")
+    where_it_is(screen, options, company)
+
+
+def where_it_is(screen: Screen, options: argparse.Namespace, company: str | None) -> None:
+    """Where the data is, and a query that shows an answer."""
+    database = escape(shown(options.database))
+    if company is None:
+        screen.say(f"\nThe data is in [bold]{database}[/bold], as it was read in the schema {SCHEMA}.")
+        return
+    screen.say(
+        f"\n[bold]Ask for yourself[/bold], here or with any DuckDB client: {database} has the answers in the schema "
+        f"[bold]{answers.MARTS}[/bold], and what was read in {SCHEMA}:"
+    )
+    elsewhere = "" if options.database == DATABASE else f" --database {shlex.quote(shown(options.database))}"
+    query = (
+        "SELECT year, round(revenue) AS revenue, revenue_currency, revenue_source, round(profit) AS profit, profit_source "  # noqa: S608
+        f"FROM {answers.MARTS}.syfter__company_financials WHERE company_id = '{company}' ORDER BY year"
+    )
+    screen.say(f'  {shown(Path(sys.executable), resolve=False)} -m demo{escape(elsewhere)} --sql "{query}"')
 
 
 def show_query(screen: Screen, database: Path, sql: str) -> None:

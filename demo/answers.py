@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ MARTS = f"{SCHEMA}_marts"
 Row = dict[str, Any]
 
 
-def build(database: Path, work: Path, progress: Callable[[str], None]) -> str:
-    """Runs `dbt build` on the database; returns what it made, in words."""
+def build(database: Path, work: Path, own: Mapping[str, list[str]], progress: Callable[[str], None]) -> str:
+    """Runs `dbt build` on the database; returns what it made, in words. `own`: fields that go along to the marts, by stream."""
     command = [str(Path(sys.executable).with_name("dbt")), "--no-use-colors", "build"]
     command += ["--project-dir", str(ROOT / "dbt"), "--profiles-dir", str(ROOT / "dbt")]
     command += ["--target", "duckdb", "--target-path", str(work / "target"), "--log-path", str(work / "logs")]
@@ -31,7 +31,14 @@ def build(database: Path, work: Path, progress: Callable[[str], None]) -> str:
     staged = {
         file.name.removeprefix("stg_syfter__").removesuffix(".sql") for file in (ROOT / "dbt").glob("models/**/stg_syfter__*.sql")
     }
-    command += ["--vars", json.dumps({f"syfter_using_{stream}": False for stream in sorted(staged - tables(database))})]
+    variables: dict[str, Any] = {f"syfter_using_{stream}": False for stream in sorted(staged - tables(database))}
+    # The rules decide the columns of the other two from what the sources say: what these have of their own is not of that kind.
+    variables["syfter_passthrough_columns"] = {
+        stream: [name for name in names if re.fullmatch(r"[a-z_][a-z0-9_]*", name)]
+        for stream, names in own.items()
+        if stream not in ("company_financials", "company_overviews")
+    }
+    command += ["--vars", json.dumps(variables)]
     settings = {"SYFTER_DUCKDB_PATH": str(database), "SYFTER_DBT_SCHEMA": MARTS, "DO_NOT_TRACK": "1"}
     said = []
     with subprocess.Popen(
@@ -53,36 +60,43 @@ def build(database: Path, work: Path, progress: Callable[[str], None]) -> str:
 class Company:
     """One company's figures: what each source says, and what is to be believed."""
 
-    id: int
+    id: str
     name: str
     said: list[Row]
     resolved: list[Row]
 
 
-def companies(database: Path) -> list[Company]:
-    """All companies with figures. Those whose sources disagree in most figures, and that have rules of their own, come first."""
+# Of the companies with figures: first those with rules of their own, then those whose sources disagree in most years.
+TELLING = f"""
+    WITH years AS (
+        SELECT company_id, greatest(count(DISTINCT revenue) - 1, 0) AS differing
+        FROM {MARTS}.stg_syfter__company_financials GROUP BY company_id, year
+    ), rules AS (
+        SELECT company_id FROM {MARTS}.int_syfter__source_rules
+        WHERE rule_scope = 'company' AND table_name = 'company_financials'
+    )
+    SELECT company_id FROM years
+    WHERE company_id IN (SELECT company_id FROM {MARTS}.syfter__company_financials)
+    GROUP BY company_id
+    ORDER BY company_id IN (FROM rules) DESC, sum(differing) DESC, company_id
+    LIMIT 1
+"""  # noqa: S608 -- our own names
+
+
+def example(database: Path) -> Company | None:
+    """A company that shows why there are rules; none where no figure resolves."""
     with duckdb.connect(str(database), read_only=True) as connection:
-        said = _by_company(connection, f"FROM {SCHEMA}.company_financials ORDER BY company_id, year, source, id")
-        resolved = _by_company(connection, f"FROM {MARTS}.syfter__company_financials ORDER BY company_id, year")
-        names = dict(connection.execute(f"SELECT id, name FROM {SCHEMA}.companies").fetchall())  # noqa: S608
-        own = "SELECT DISTINCT company_id FROM {}.datasource_preferences WHERE table_name = 'company_financials'"
-        with_preference = {company for (company,) in connection.execute(own.format(SCHEMA)).fetchall()}
+        found = connection.execute(TELLING).fetchone()
+        if not found:
+            return None
 
-    def rank(company: Company) -> tuple[bool, int, int]:
-        figures = {(row["year"], row["revenue"]) for row in company.said if row["revenue"] is not None}
-        disagreeing = len(figures) - len({year for year, _ in figures})
-        return company.id not in with_preference or not company.resolved, -disagreeing, company.id
+        def rows(table: str, order: str) -> list[Row]:
+            result = connection.execute(f"FROM {MARTS}.{table} WHERE company_id = ? ORDER BY {order}", found)
+            columns = [column[0] for column in result.description or ()]
+            return [dict(zip(columns, values, strict=True)) for values in result.fetchall()]
 
-    found = [Company(key, names.get(key) or f"company {key}", rows, resolved.get(key, [])) for key, rows in said.items()]
-    return sorted(found, key=rank)
-
-
-def _by_company(connection: duckdb.DuckDBPyConnection, sql: str) -> dict[int, list[Row]]:
-    result = connection.execute(sql)
-    columns = [column[0] for column in result.description or ()]
-    found: dict[int, list[Row]] = {}
-    for values in result.fetchall():
-        row = dict(zip(columns, values, strict=True))
-        if row["company_id"] is not None and row["year"] is not None:
-            found.setdefault(row["company_id"], []).append(row)
-    return found
+        [company] = rows("stg_syfter__companies", "company_id") or [{"name": None}]
+        said = [
+            row for row in rows("stg_syfter__company_financials", "year, source, company_financial_id") if row["year"] is not None
+        ]
+        return Company(str(found[0]), company["name"] or f"company {found[0]}", said, rows("syfter__company_financials", "year"))

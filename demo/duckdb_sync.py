@@ -20,6 +20,7 @@ from typing import Any
 import duckdb
 
 from demo.screen import PhaseError
+from source_syfter.fieldtypes import SEEN
 from syfter_dlt.connector import EXECUTABLE
 
 SCHEMA = "syfter"
@@ -52,6 +53,14 @@ class Sync:
                 "source-syfter", local_executable=EXECUTABLE, config=self._config, install_if_missing=False
             )
             return list(self._source.get_available_streams())
+
+    def own_fields(self) -> dict[str, list[str]]:
+        """By stream, the fields that the connector found in the records and that its schema does not know."""
+        found = {stream.name: stream.json_schema["properties"] for stream in self._source.discovered_catalog.streams}
+        return {
+            stream: [name for name, field in fields.items() if field.get("description") == SEEN]
+            for stream, fields in found.items()
+        }
 
     def read(self, streams: list[str], progress: Callable[[str], None]) -> dict[str, StreamRead]:
         """Reads the streams; `progress` is told what has arrived meanwhile."""

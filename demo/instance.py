@@ -53,7 +53,9 @@ class Instance:
 @contextmanager
 def started(companies: int) -> Iterator[Instance]:
     """Starts a sandbox on a free port, without waiting for it, and stops it at the end."""
-    command = [sys.executable, "-m", "sandbox", "--port", "0", "--companies", str(companies)]
+    command = [sys.executable, "-m", "sandbox", "--port", "0", "--tidy", "--companies", str(companies)]
+    # Its records have fields that no schema knows, as those of a real instance may.
+    command += ["--conventions", "extra-fields"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         yield Instance(process)

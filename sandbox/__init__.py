@@ -14,7 +14,7 @@ from sandbox.fault_registry import FAULTS, Fault
 from sandbox.models import COLLECTIONS
 from sandbox.server import Sandbox, running
 from sandbox.state import RecordedRequest
-from sandbox.variants import VARIANTS, Variant, canonical
+from sandbox.variants import SHAPED, VARIANTS, Variant, canonical
 
 __all__ = [
     "ACCESS_TOKEN",
@@ -25,6 +25,7 @@ __all__ = [
     "COLLECTIONS",
     "FAULTS",
     "PASSWORD",
+    "SHAPED",
     "TOKEN_PATH",
     "USERNAME",
     "VARIANTS",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import signal
+from importlib import metadata
 from typing import Annotated
 
 import typer
@@ -22,6 +23,7 @@ def main(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)] = 8899,
     companies: Annotated[int, typer.Option(help="Size of the data: everything grows with it.", min=0)] = DEFAULT_COMPANIES,
     seed: Annotated[int, typer.Option(help="Another seed, other data.")] = DEFAULT_SEED,
+    tidy: Annotated[bool, typer.Option("--tidy", help="Data for people: without what only tests need.")] = False,
     page_cap: Annotated[int | None, typer.Option(help="Largest page; more is cut in silence.", min=1)] = None,
     latency: Annotated[float, typer.Option(help="Seconds that every response waits.", min=0)] = 0.0,
     conventions: Annotated[
@@ -33,8 +35,12 @@ def main(
     ] = None,
     list_faults: Annotated[bool, typer.Option("--list-faults", help="List the faults and end.")] = False,
     list_conventions: Annotated[bool, typer.Option("--list-conventions", help="List the conventions and end.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Say the version and end.")] = False,
 ) -> None:
     """A local Syfter instance with made-up data, for trying and testing the connector."""
+    if version:
+        typer.echo(f"sandbox {metadata.version('airbyte-source-syfter')}")
+        return
     if list_conventions or list_faults:
         table = {name: variant.summary for name, variant in VARIANTS.items()} if list_conventions else {}
         table |= {name: kind.summary for name, kind in FAULTS.items()} if list_faults else {}
@@ -55,7 +61,7 @@ def main(
     except OSError as error:
         typer.echo(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port (0 takes a free one).", err=True)
         raise typer.Exit(1) from None
-    state = make_state(companies, seed, conventions, page_cap, latency, keep_requests=1)
+    state = make_state(companies, seed, conventions, page_cap, latency, keep_requests=1, tidy=tidy)
     state.faults.faults.extend(faults)
     url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     typer.echo(_welcome(url, conventions))

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from itertools import accumulate
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from sandbox.models import COLLECTIONS
 from sandbox.timestamps import DAY, iso, parse
@@ -79,7 +79,7 @@ AWKWARD = (
     "null",
     "9007199254740993",
 )
-"""Strings that a careless reader damages. They stand in custom property values and in a few company names."""
+"""Strings that a careless reader damages. They stand in custom property values and in some legal names; not in `tidy` data."""
 
 
 def _words(text: str) -> list[str]:
@@ -265,11 +265,24 @@ class Layout:
         return blocks * BLOCK + place, slots[rest - ends[place] + len(slots)]
 
 
-class BaseData:
-    """The nine collections of a fresh instance. `salt` asks for another version of a record, as of a later day."""
+class Place(NamedTuple):
+    """Where a record stands: in its collection, at a company (by position), and in what the layout has for that company."""
 
-    def __init__(self, companies: int, seed: int) -> None:
+    position: int
+    company: int
+    slot: Any
+
+
+class BaseData:
+    """The nine collections of a fresh instance. `salt` asks for another version of a record, as of a later day.
+
+    `tidy` data is for people: the same records without what only tests need, which is awkward texts, zeros among
+    figures, and sources that change their currency from year to year.
+    """
+
+    def __init__(self, companies: int, seed: int, tidy: bool = False) -> None:
         self.companies = companies
+        self.tidy = tidy
         self.layout = Layout(seed)
         self.schedules = {collection: Schedule(seed, collection) for collection in COLLECTIONS}
         self._hashers = {kind: blake2b(f"{seed}:{kind}".encode(), digest_size=16) for kind in (*COLLECTIONS, "figures")}
@@ -289,14 +302,17 @@ class BaseData:
         """The positions updated at or after `since`."""
         return Matches(self.schedules[collection], self.count(collection), since)
 
-    def record(self, collection: str, position: int, salt: int = 0) -> Json:
-        """The record at a position (which may lie beyond the count, for rows that are added later)."""
+    def record(self, collection: str, position: int, salt: int = 0, company: int | None = None) -> Json:
+        """The record at a position (which may lie beyond the count, for rows that are added later), for another `company`
+        (by position) if one is given."""
         digits = self._digits(collection, position, salt)
         updated = self.schedules[collection].at(position)
         created = updated - _age(digits)
+        owner, slot = self.layout.find(collection, position) if collection in self.layout.slots else (position, None)
+        place = Place(position, owner if company is None else company, slot)
         return {
             "id": FIRST_ID[collection] + position,
-            **self._builders[collection](position, digits),
+            **self._builders[collection](place, digits),
             "created_at": iso(created),
             "updated_at": iso(updated),
         }
@@ -318,14 +334,15 @@ class BaseData:
         head = _HEADS[(place * 31 + place // len(_HEADS)) % len(_HEADS)]
         return f"{head} {sector}" + (f" {again + 1}" if again else ""), what
 
-    def _companies(self, position: int, digits: int) -> Json:
-        name, what = self.company_name(position)
+    def _companies(self, place: Place, digits: int) -> Json:
+        name, what = self.company_name(place.position)
         site = f"www.{name.lower().replace(' ', '-')}.example"
-        place = position % BLOCK
+        number, rest = divmod(place.position % BLOCK, 5)
+        awkward = rest == 2 and number < len(AWKWARD) and not self.tidy
         ever = (True, False, None)[digits % 3]
         return {
             "name": name,
-            "legal_name": AWKWARD[place // 5] if place % 5 == 2 and place // 5 < len(AWKWARD) else _legal(name, digits),
+            "legal_name": AWKWARD[number] if awkward else _legal(name, digits),
             "description": f"{name} provides {what}." if digits % 11 else None,
             "website": f"https://{site}" if digits % 13 else None,
             "logo_url": f"https://logos.example/{site[4:]}.png" if digits % 5 else None,
@@ -336,8 +353,8 @@ class BaseData:
             "recommendation_is_active": bool(digits // 32768 % 2) if ever else ever,
         }
 
-    def _company_overviews(self, position: int, digits: int) -> Json:
-        company, source = self.layout.find("company_overviews", position)
+    def _company_overviews(self, place: Place, digits: int) -> Json:
+        company, source = place.company, place.slot
         name, what = self.company_name(company)
         site, legal = name.lower().replace(" ", "-"), _legal(name, digits)
         blurb = {
@@ -357,13 +374,14 @@ class BaseData:
             "website": None if source in SOURCES[:2] else f"https://{'www.' if digits % 2 else ''}{site}.example",
         }
 
-    def _company_financials(self, position: int, digits: int) -> Json:
-        company, (source, year) = self.layout.find("company_financials", position)
+    def _company_financials(self, place: Place, digits: int) -> Json:
+        company, (source, year) = place.company, place.slot
         figures = self._digits("figures", company)
         # the company's own size, growth and margin: what the sources then disagree on
         revenue = (figures % 900 + 100) * 10 ** (4 + figures // 1024 % 3)
         revenue = int(revenue * (1 + (figures // 4096 % 30 - 8) / 100) ** (year - YEARS[0]))
-        profit = revenue * (figures // 131072 % 35 - 10) // 100
+        margin = figures // 131072 % 35 - 10
+        profit = revenue * (margin or 4 * self.tidy) // 100
         if source == "registry":
             amounts: tuple[float | None, float | None] = (revenue, profit)
         elif source == "accounts_feed":
@@ -372,17 +390,20 @@ class BaseData:
             drift = 0.85 + digits % 301 / 1000
             amounts = (round(revenue * drift, 2), round(profit * drift, 2))
         holes = digits // 512 % 24
+        currencies = figures if self.tidy else digits  # a source keeps to one currency for a company, or does not
         return {
             "company_id": FIRST_ID["companies"] + company,
             "source": source,
             "year": year,
-            "revenue": None if holes in (0, 1) else 0 if holes == 2 else amounts[0],
+            "revenue": None if holes in (0, 1) else 0 if holes == 2 and not self.tidy else amounts[0],
             "profit": None if holes in (1, 3, 4) else amounts[1],
-            "currency": "GBP" if source != "web_crawl" or digits // 16384 % 3 else ("EUR", "USD", None)[digits // 65536 % 3],
+            "currency": "GBP"
+            if source != "web_crawl" or currencies // 16384 % 3
+            else ("EUR", "USD", None)[currencies // 65536 % 3],
         }
 
-    def _company_employees(self, position: int, digits: int) -> Json:
-        company, (source, number) = self.layout.find("company_employees", position)
+    def _company_employees(self, place: Place, digits: int) -> Json:
+        company, (source, number) = place.company, place.slot
         # the same people for every source, by company and number; sources disagree on titles and on spelling
         person = self._digits("figures", company, number + 1)
         name = f"{_PEOPLE[person % len(_PEOPLE)]} {_SURNAMES[person // 64 % len(_SURNAMES)]}"
@@ -393,8 +414,8 @@ class BaseData:
             "job_title": None if digits % 9 == 0 else _TITLES[(person if digits % 3 else digits) // 4096 % len(_TITLES)],
         }
 
-    def _articles(self, position: int, digits: int) -> Json:
-        company, _ = self.layout.find("articles", position)
+    def _articles(self, place: Place, digits: int) -> Json:
+        position, company, _ = place
         name, _ = self.company_name(company)
         title, body = _EVENTS[digits % len(_EVENTS)]
         title = title.format(name=name, place=_PLACES[digits // 8 % len(_PLACES)])
@@ -410,18 +431,20 @@ class BaseData:
             "company_ids": None if digits // 2048 % 20 == 0 else [] if digits // 2048 % 20 == 1 else companies,
         }
 
-    def _custom_property_definitions(self, position: int, digits: int) -> Json:
+    def _custom_property_definitions(self, place: Place, digits: int) -> Json:
+        position = place.position
         name, kind, document = DEFINITIONS[position % len(DEFINITIONS)]
         if position >= len(DEFINITIONS):
             name = f"{name} {position // len(DEFINITIONS) + 1}"
         return {"name": name, "type": kind, "document_type": document}
 
-    def _custom_property_values(self, position: int, digits: int) -> Json:
-        company, (document, number, definition, source) = self.layout.find("custom_property_values", position)
+    def _custom_property_values(self, place: Place, digits: int) -> Json:
+        company, (document, number, definition, source) = place.company, place.slot
         name, kind, _ = DEFINITIONS[definition]
+        awkward = source == "crm_import" and not self.tidy
         value: str | float | bool | None
         if name == "External reference":
-            value = AWKWARD[company % BLOCK % len(AWKWARD)] if source == "crm_import" else f"REF-{digits % 10**6:06d}"
+            value = AWKWARD[company % BLOCK % len(AWKWARD)] if awkward else f"REF-{digits % 10**6:06d}"
         elif kind == "string":
             words = _THESES if document == "companies" else ("positive", "neutral", "negative", "mixed")
             value = words[digits % len(words)]
@@ -447,14 +470,15 @@ class BaseData:
             "metadata": metadata if machine else None,
         }
 
-    def _datasource_priorities(self, position: int, digits: int) -> Json:
+    def _datasource_priorities(self, place: Place, digits: int) -> Json:
+        position = place.position
         table, column, source, priority = PRIORITIES[position % len(PRIORITIES)]
         if position >= len(PRIORITIES):  # a rule added later: a source that no rule named before
             table, column, source, priority = table, column, f"{source}_{position // len(PRIORITIES) + 1}", 9
         return {"table_name": table, "column_name": column, "source": source, "priority": priority}
 
-    def _datasource_preferences(self, position: int, digits: int) -> Json:
-        company, (table, column, source) = self.layout.find("datasource_preferences", position)
+    def _datasource_preferences(self, place: Place, digits: int) -> Json:
+        company, (table, column, source) = place.company, place.slot
         return {
             "company_id": FIRST_ID["companies"] + company,
             "table_name": table,

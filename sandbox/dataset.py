@@ -107,10 +107,10 @@ class FixedView:
 class Dataset:
     """Nine collections that can be read and changed. Safe to use from several threads."""
 
-    def __init__(self, companies: int = 60, seed: int = 1) -> None:
+    def __init__(self, companies: int = 60, seed: int = 1, tidy: bool = False) -> None:
         self.companies, self.seed = companies, seed
         self.lock = RLock()
-        self._base = BaseData(companies, seed)
+        self._base = BaseData(companies, seed, tidy)
         self._fixed: dict[str, tuple[list[Json], str, str]] = {}
         self.reset()
 
@@ -207,27 +207,31 @@ class Dataset:
         times = [midnight + moment for moment in random.sample(range(1, DAY), updated + created)]
         changed = [self.page(collection, offset, 1)[0][0] for offset in random.sample(range(total), updated)]
         for record in changed:
-            fresh = self._fresh(collection, record["id"])
+            fresh = self._fresh(collection, record["id"], record.get("company_id"))
             self._put(
                 collection,
                 {**record, **{name: fresh[name] for name in _CHANGES[collection]}, "updated_at": iso(times.pop())},
             )
         for _ in range(created):
             record = self._fresh(collection, self._last[collection] + 1)
-            for field, owner in (("company_id", "companies"), ("article_id", "articles")):
-                if record.get(field) is not None:
-                    record[field] = self._any_id(owner, random)
+            if record.get("company_id") is not None:
+                company = self._any_id("companies", random)
+                record = {**self._fresh(collection, record["id"], company), "company_id": company}
+            if record.get("article_id") is not None:
+                record["article_id"] = self._any_id("articles", random)
             if record.get("company_ids"):
-                record["company_ids"] = [self._any_id("companies", random)]
+                company = self._any_id("companies", random)
+                record = {**self._fresh(collection, record["id"], company), "company_ids": [company]}
             stamp = iso(times.pop())
             if record.get("published_at"):
                 record["published_at"] = iso(parse(stamp) - 3_600_000)
             self._put(collection, {**record, "created_at": stamp, "updated_at": stamp})
         return {"updated": updated, "created": created}
 
-    def _fresh(self, collection: str, key: int) -> Json:
-        """Today's version of a record, by the rules that made the base."""
-        return self._base.record(collection, abs(key - FIRST_ID[collection]), salt=self.day + 1)
+    def _fresh(self, collection: str, key: int, company: Any = None) -> Json:
+        """Today's version of a record, by the rules that made the base; `company`, an id, if it is about another one."""
+        position = company - FIRST_ID["companies"] if isinstance(company, int) else None
+        return self._base.record(collection, abs(key - FIRST_ID[collection]), self.day + 1, position)
 
     def _any_id(self, collection: str, random: Random) -> int | None:
         """The id of a record there is."""

@@ -21,7 +21,7 @@ from sandbox.fault_registry import Fault
 from sandbox.models import COLLECTIONS
 from sandbox.state import RecordedRequest, State
 from sandbox.timestamps import parse
-from sandbox.variants import VARIANTS, Variant
+from sandbox.variants import SHAPED, VARIANTS, Variant
 from sandbox.wire import protocol
 
 DEFAULT_COMPANIES = 60
@@ -140,7 +140,7 @@ class Sandbox:
     def truth(self, collection: str, updated_since: str | None = None) -> list[Json]:
         """The records as a connector should emit them (nulls included), by ascending id."""
         since = parse(updated_since) if updated_since else None
-        return [self.variant.truth(record) for record in self._state.dataset.records(collection, since)]
+        return [self.variant.truth(record, collection) for record in self._state.dataset.records(collection, since)]
 
     # -- what was asked -------------------------------------------------------------------------------------------------
 
@@ -243,13 +243,14 @@ def make_state(
     latency: float = 0.0,
     expires_in: float | None = 3600,
     keep_requests: int | None = None,
+    tidy: bool = False,
 ) -> State:
     """The state of an instance by its options; see `running`."""
-    variant = VARIANTS[conventions] if isinstance(conventions, str) else conventions
+    variant = {**VARIANTS, **SHAPED}[conventions] if isinstance(conventions, str) else conventions
     if page_cap is not None:
         variant = replace(variant, page_cap=page_cap)
     auth = Auth(variant.api_key_header, variant.api_key_prefix, variant.api_key_parameter, expires_in)
-    return State(Dataset(companies, seed), variant, auth, latency=latency, keep_requests=keep_requests)
+    return State(Dataset(companies, seed, tidy), variant, auth, latency=latency, keep_requests=keep_requests)
 
 
 @contextmanager
@@ -261,18 +262,20 @@ def running(
     latency: float = 0.0,
     expires_in: float | None = 3600,
     port: int = 0,
+    tidy: bool = False,
 ) -> Iterator[Sandbox]:
     """Run an instance for the length of the block.
 
     companies: size of the data; the other collections grow with it.
     seed: another seed, other data.
-    conventions: name of a variant in `VARIANTS`, or a Variant of one's own.
+    conventions: name of a variant in `VARIANTS` or `SHAPED`, or a Variant of one's own.
     page_cap: largest page; more is cut in silence.
     latency: seconds that every response waits.
     expires_in: life of OAuth tokens in seconds; None leaves it out of the token response.
     port: 0 takes a free one.
+    tidy: leave out of the data what only tests need.
     """
-    box = Sandbox(make_state(companies, seed, conventions, page_cap, latency, expires_in), listen(port=port))
+    box = Sandbox(make_state(companies, seed, conventions, page_cap, latency, expires_in, tidy=tidy), listen(port=port))
     box.start()
     try:
         yield box

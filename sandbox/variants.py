@@ -15,6 +15,7 @@ from typing import Any
 from sandbox import naming
 from sandbox.data import Json
 from sandbox.models import COLLECTIONS
+from sandbox.shapes import SHAPES, Shape
 from sandbox.timestamps import SECOND, iso, parse
 
 TIMESTAMP_FIELDS = ("created_at", "updated_at", "published_at")
@@ -102,6 +103,8 @@ class Variant:
     """Leaves fields without a value out of a record."""
     extra_fields: bool = False
     """Adds fields that the contract does not know."""
+    shape: str = ""
+    """What else differs in records: see `SHAPES`."""
     requests_per_second: int | None = None
     """More are refused with 429 and a second's Retry-After."""
     broken: bool = False
@@ -130,6 +133,8 @@ class Variant:
                 own["primary_key"] = self.key(name)
             if self.keyless:
                 own["primary_key"] = "none"
+            if self._shape and (renamed := (self._shape.renamed or {}).get(name)):
+                own["fields"] = [{"name": sent, "as": emitted} for sent, emitted in renamed.items()]
             if own:
                 found.append({"name": name, **own})
         return found
@@ -177,7 +182,7 @@ class Variant:
         stamp = _CLOCKS[self.timestamp_format if self.timestamp_format in _CLOCKS else self.clock]
         known = {"id": self.key(collection), "created_at": self.created_at_field, "updated_at": self.updated_at_field}
         as_it_is = all(name == own for name, own in known.items()) and self.field_case == "snake"
-        changed = self.omits_nulls or self.extra_fields or self.fields_path or self.keyless or self.text_ids
+        changed = self.omits_nulls or self.extra_fields or self.shape or self.fields_path or self.keyless or self.text_ids
         if stamp is None and as_it_is and not changed:
             return None
 
@@ -187,6 +192,7 @@ class Variant:
 
         def write(record: Json) -> Json:
             written: Json = {}
+            record = self._shape.change(record) if self._shape else record
             for name, value in self._with_extras(record).items():
                 if (self.omits_nulls and value is None) or (name == "updated_at" and not self.updated_at_field):
                     continue
@@ -210,12 +216,18 @@ class Variant:
         """A key as it is sent."""
         return f"{key:012d}" if self.text_ids else key
 
+    @property
+    def _shape(self) -> Shape | None:
+        return SHAPES[self.shape] if self.shape else None
+
     def _with_extras(self, record: Json) -> Json:
         return {**record, "tenant": "demo", "links": {"self": f"/records/{record.get('id')}"}} if self.extra_fields else record
 
-    def truth(self, record: Json) -> Json:
+    def truth(self, record: Json, collection: str = "") -> Json:
         """A record as a reader of this variant should emit it: in the contract's form, less what its timestamps cut off."""
         record = dict(self._with_extras(record))
+        if self._shape:
+            record = self._shape.truth(collection, record)
         if self.keyless:
             record.pop("id", None)
         elif self.text_ids:
@@ -445,6 +457,9 @@ VARIANTS = {
     )
 }
 """All variants by name."""
+
+SHAPED = {name: Variant(name, shape.summary, shape=name) for name, shape in SHAPES.items()}
+"""The contract's conventions with records of other shapes, by name."""
 
 
 def canonical(record: Json) -> Json:
