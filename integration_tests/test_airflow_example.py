@@ -108,7 +108,7 @@ def test_the_dag_parses_and_its_sync_runs(python: Path, tmp_path: Path, airbyte:
     assert result["errors"] == {}
     tasks = result["tasks"]
     assert tasks["sync"] == []
-    assert len([name for name in tasks if name.endswith("_run") or name.endswith(".run")]) == 20
+    assert len([name for name in tasks if name.endswith("_run") or name.endswith(".run")]) == 21
     assert "sync" in str([upstream for name, upstream in tasks.items() if "stg_syfter__company_financials" in name])
     assert "SYNCED" in output
     methods = [(method, path.removeprefix("/api/public/v1")) for method, path, _ in Airbyte.calls]

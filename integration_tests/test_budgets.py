@@ -12,6 +12,7 @@ import pytest
 
 from benchmarks.measure import Server, Usage, reading, run, serving
 from benchmarks.tools import FULL, INCREMENTAL, Tool, Workload
+from testing.rotation import rotating
 
 
 @pytest.fixture(scope="module")
@@ -20,12 +21,17 @@ def server() -> Iterator[Server]:
         yield found
 
 
-def test_spec_does_without_the_cdk() -> None:
-    program = (
-        "import sys; from source_syfter.run import run; run(['spec']); "
-        "heavy = {'airbyte_cdk', 'requests', 'jsonschema', 'pydantic', 'pandas'} & {name.split('.')[0] for name in sys.modules}; "
-        "sys.exit(str(heavy) if heavy else 0)"
-    )
+@pytest.mark.parametrize(
+    ("does", "without"),
+    [
+        ("from source_syfter.run import run; run(['spec'])", {"airbyte_cdk", "requests", "jsonschema", "pydantic", "pandas"}),
+        # What the probe shows itself with, and what no command needs.
+        ("import source_syfter.entrypoint", {"rich", "pandas", "numpy"}),
+    ],
+    ids=["spec", "read"],
+)
+def test_nothing_is_imported_that_is_not_needed(does: str, without: set[str]) -> None:
+    program = f"import sys; {does}; sys.exit(', '.join({without!r} & {{name.split('.')[0] for name in sys.modules}}) or 0)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ""})
     assert done.returncode == 0, done.stderr
 
@@ -50,7 +56,7 @@ def used(server: Server, tool: Tool, workload: Workload, folder: Path) -> Usage:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("tool", [FULL, INCREMENTAL], ids=["full refresh", "incremental"])
+@pytest.mark.parametrize("tool", rotating([FULL, INCREMENTAL], 1), ids=["full refresh", "incremental"])
 @pytest.mark.parametrize("records", [100_000, pytest.param(1_000_000, marks=pytest.mark.soak)])
 def test_memory_is_flat(server: Server, tool: Tool, records: int, tmp_path: Path) -> None:
     small, large = (used(server, tool, Workload(count), tmp_path).memory for count in (10_000, records))
@@ -58,9 +64,10 @@ def test_memory_is_flat(server: Server, tool: Tool, records: int, tmp_path: Path
 
 
 def test_connections_are_kept(server: Server, tmp_path: Path) -> None:
-    """Also behind the guard that reads bodies in pieces: a stream reads all its pages through one connection."""
+    """Also behind the guard that reads bodies in pieces: a stream has one for pages in their turn, and a few for others."""
     one = used(server, INCREMENTAL, Workload(1_000, page_size=100), tmp_path)
     nine = used(server, INCREMENTAL, Workload(500, streams=9, page_size=100), tmp_path)
 
-    assert (one.requests, one.connections) == (11, 1)
-    assert (nine.requests, nine.connections) == (54, 9)
+    # Four places for requests under way.
+    assert (one.requests, one.connections <= 1 + 4) == (12, True)
+    assert (nine.requests, nine.connections <= 9 * (1 + 4)) == (63, True)

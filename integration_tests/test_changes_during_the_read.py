@@ -88,9 +88,9 @@ def run(seed: int, refused: list[int], reads: int = 2) -> list[str]:
 
 def test_nothing_that_changes_during_a_read_is_missing_after_the_next() -> None:
     refused: list[int] = []
-    assert not [fault for seed in range(20) for fault in run(seed, refused)]
+    assert not [fault for seed in range(8) for fault in run(seed, refused)]
     # Depends on how the threads take turns; about one run in three hundred.
-    assert len(refused) <= 3, refused
+    assert len(refused) <= 2, refused
 
 
 @pytest.mark.soak
@@ -121,39 +121,20 @@ def test_changes_between_all_pages_of_all_streams(fault: str) -> None:
             assert not missing(box.truth(stream), held)
 
 
-# --- hard deletes: documented in docs/reliability.md ------------------------------------------------------------------------
+# --- hard deletes: docs/reliability.md --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("deletes", [1, 3])
-def test_a_delete_during_the_read_can_hide_one_record_until_the_next_full_refresh(deletes: int) -> None:
+def test_deletes_during_the_read_hide_nothing(deletes: int) -> None:
     with running(companies=6) as box:
         fill_collections(box)
         config = box.config(page_size=PAGE_SIZE, num_workers=9)
+        faults = [box.fault("delete-between-pages", stream, 2, 1 + deletes) for stream in STREAMS]
+        outcome = read(config)
+
+        assert all(fault.hits == deletes for fault in faults)
         for stream in STREAMS:
-            box.fault("delete-between-pages", stream, 2, 1 + deletes)
-        first = read(config)
-        box.clear_faults()
-        following = read(config, state={stream: states[-1] for stream, states in first.states.items()})
-        refreshed = read(config, mode="full_refresh")
-
-        hidden_in = {}
-        for stream in STREAMS:
-            held = {**by_key(first.records[stream]), **by_key(following.records[stream])}
-            hidden_in[stream] = missing(box.truth(stream), held)
-            assert len(hidden_in[stream]) <= deletes, "one record a delete at most"
-            gone = set(held) - {row["id"] for row in box.truth(stream)}
-            assert gone, "a record that was read before it was deleted stays in the destination"
-            assert set(by_key(refreshed.records[stream])) == {row["id"] for row in box.truth(stream)}, "a full refresh fixes both"
-        assert any(hidden_in.values()), "the limit is real"
-
-
-def test_a_hidden_record_comes_back_when_it_changes() -> None:
-    with running(companies=20) as box:
-        config = box.config(page_size=PAGE_SIZE)
-        box.fault("delete-between-pages", "companies", 2, 2)
-        first = read(config, "companies")
-        [hidden] = missing(box.truth("companies"), by_key(first.records["companies"]))
-        box.clear_faults()
-        box.upsert("companies", {"id": hidden, "updated_at": datetime.now(timezone.utc).isoformat(timespec="milliseconds")})
-
-        assert hidden in read(config, "companies", state={"companies": first.states["companies"][-1]}).ids("companies")
+            held = by_key(outcome.records[stream])
+            assert outcome.completed(stream)
+            assert not missing(box.truth(stream), held)
+            assert set(held) - {row["id"] for row in box.truth(stream)}, "what was read before it was deleted stays"

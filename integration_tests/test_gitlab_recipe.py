@@ -17,7 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from testing.clones import clone
 from testing.dbt_warehouses import PACKAGE, ROOT
+from testing.rotation import every_other_day, rotating
 
 # dbt takes seconds to start, and minutes on a machine that is busy.
 pytestmark = pytest.mark.timeout(900)
@@ -86,15 +88,7 @@ def gitlab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitLab]:
     """A private project `data/airbyte-source-syfter` with what this folder holds under version control, tagged v1."""
     root = tmp_path_factory.mktemp("gitlab")
     work = root / "work"
-    files = subprocess.run(
-        ["git", "ls-files", "-z", "dbt", "source_syfter", "syfter_dlt", "pyproject.toml", "README.md", "LICENSE"],
-        cwd=ROOT, capture_output=True, check=True, text=True,
-    ).stdout.split("\0")  # fmt: skip
-    for name in filter(None, files):
-        if (ROOT / name).is_file():
-            (work / name).parent.mkdir(parents=True, exist_ok=True)
-            (work / name).write_bytes((ROOT / name).read_bytes())
-    git("init", cwd=work)
+    clone(work, "dbt", "source_syfter", "syfter_dlt", "pyproject.toml", "README.md", "LICENSE")
     git("add", ".", cwd=work)
     git("commit", "-m", "release", cwd=work)
     git("tag", "v1", cwd=work)
@@ -135,6 +129,7 @@ def dbt_project(tmp_path: Path, gitlab: GitLab) -> Path:
     return project
 
 
+@every_other_day(True)
 def test_the_dbt_package_installs_and_the_token_stays_in_memory(dbt_project: Path, tmp_path: Path) -> None:
     settings = environment(tmp_path, DBT_ENV_SECRET_GIT_TOKEN=TOKEN, TMPDIR=str(tmp_path))
     command = ["dbt", "--debug", "deps", "--profiles-dir", "."]
@@ -145,13 +140,14 @@ def test_the_dbt_package_installs_and_the_token_stays_in_memory(dbt_project: Pat
     assert "*****" in done.stdout
     assert files_with_the_token(tmp_path) == []
     listed = subprocess.run(
-        ["dbt", "ls", "--profiles-dir", ".", "--quiet", "--resource-type", "model", "--select", "package:syfter"],
+        ["dbt", "ls", "--profiles-dir", ".", "--quiet", "--resource-type", "model", "--select", "package:syfter",
+         "--vars", "syfter_incremental: true"],
         cwd=dbt_project, env=environment(tmp_path), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert len(listed.stdout.split()) == len(list(PACKAGE.glob("models/**/*.sql"))), listed.stdout + listed.stderr
 
 
-@pytest.mark.parametrize("token", ["", "wrong"])
+@pytest.mark.parametrize("token", rotating(["", "wrong"], 1))
 def test_without_the_right_token_nothing_is_installed(dbt_project: Path, tmp_path: Path, token: str) -> None:
     settings = environment(tmp_path, DBT_ENV_SECRET_GIT_TOKEN=token)
     command = ["dbt", "deps", "--profiles-dir", "."]

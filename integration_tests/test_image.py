@@ -37,6 +37,7 @@ def test_the_base_is_the_one_in_the_metadata_pinned_by_digest() -> None:
     [base] = [argument.removeprefix("BASE_IMAGE=") for argument in arguments("ARG")]
     assert base == METADATA["connectorBuildOptions"]["baseImage"]
     assert re.fullmatch(r"docker\.io/airbyte/python-connector-base:\d+\.\d+\.\d+@sha256:[0-9a-f]{64}", base)
+    assert json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text())["image"] == base
 
 
 def test_every_stage_stands_on_it() -> None:

@@ -82,7 +82,7 @@ def test_the_bridge_loads_where_dlt_is(box: Sandbox, tmp_path: Path) -> None:
     """As with the extra `dlt`: the wheel's own command and connector, and dlt from the environment of the tests."""
     (tmp_path / "config.json").write_text(json.dumps(box.config()))
     command = [RUNTIME / "bin/syfter-dlt", "--config", "config.json", "--destination", "duckdb", "--streams", "companies"]
-    environment = {"PATH": os.defpath, "HOME": str(tmp_path), "PYTHONPATH": sysconfig.get_path("purelib")}
+    environment = {"PATH": os.defpath, "HOME": str(tmp_path), "PYTHONPATH": sysconfig.get_path("purelib"), **processes.QUIET}
     environment["DESTINATION__DUCKDB__CREDENTIALS"] = str(tmp_path / "warehouse.duckdb")
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -19,9 +19,8 @@ from sandbox import COLLECTIONS, VARIANTS, Sandbox, Variant, canonical, running
 from source_syfter.bundle import bundle
 from source_syfter.probe import main, merged, probe
 from source_syfter.probing.report import Report
-from source_syfter.problems import SyfterError
 from testing.clocks import Clock, use_clock
-from testing.manifests import read_manifest
+from testing.manifests import read_by_bundle, read_manifest
 from testing.reading import Outcome, read
 from testing.rotation import rotating
 
@@ -73,18 +72,6 @@ def in_order(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: (str(row.get("id")), json.dumps(row, sort_keys=True)))
 
 
-def read_by_bundle(config: dict[str, Any]) -> Outcome | None:
-    """None where the bundle refuses a setting by name."""
-    conventions = config.get("conventions", {})
-    beyond = {"fields_path", "field_names", "end_of_list"} & set(conventions)
-    beyond |= {"paging"} if conventions.get("paging") == "next_url" else set()
-    if not beyond:
-        return read_manifest(bundle(config), config)
-    with pytest.raises(SyfterError, match=rf"conventions\.({'|'.join(beyond)}).*\[not-in-bundle\]"):
-        bundle(config)
-    return None
-
-
 @contextmanager
 def probed(variant: str | Variant, companies: int = 12, page_size: int = 8) -> Iterator[tuple[Sandbox, Report, dict[str, Any]]]:
     """An instance, what the probe finds out from host and credentials, and the configuration with its suggestion."""
@@ -99,7 +86,9 @@ HABITS = [name for name in WHOLE if VARIANTS[name].is_a_habit]
 PLAIN = [name for name in WHOLE if name not in HABITS]
 
 
-@pytest.mark.parametrize("variant", [*PLAIN, *rotating(HABITS, 8), *MIXED], ids=lambda each: getattr(each, "name", each))
+@pytest.mark.parametrize(
+    "variant", [*rotating(PLAIN, 16), *rotating(HABITS, 5), *MIXED], ids=lambda each: getattr(each, "name", each)
+)
 def test_the_suggestion_is_enough(variant: str | Variant) -> None:
     # Whoever waits for the clock on the wall asks for less.
     with probed(variant, page_size=100 if variant == "rate-limited" else 8) as (box, report, config):

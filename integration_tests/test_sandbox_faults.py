@@ -105,10 +105,9 @@ def in_seconds(header: str, seconds: float) -> Callable[[Sandbox, Heard], bool]:
 
 
 def thirds(check: Callable[[dict[str, Any]], bool]) -> Callable[[Sandbox, Heard], bool]:
-    """Every third record is odd, and the others are as they were."""
-    return lambda box, heard: (
-        all(check(record) for record in heard.records[::3])
-        and [r for n, r in enumerate(heard.records) if n % 3] == [r for n, r in enumerate(page(box)) if n % 3]
+    """Every third record is odd, by its key, and the others are as they were."""
+    return lambda box, heard: all(
+        check(found) if record["id"] % 3 == 1 else found == record for found, record in zip(heard.records, page(box), strict=True)
     )
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from airbyte_cdk.test.standard_tests import SourceTestSuiteBase
 
 from sandbox import running
 from source_syfter import SourceSyfter
+from testing.clones import clone
 
 ROOT = Path(__file__).resolve().parents[1]
 # Where the configs expect the sandbox: its own default.
@@ -79,3 +83,25 @@ def test_the_config_of_the_standard_tests_is_strict() -> None:
     assert {scenario.config_path.stem for scenario in scenarios} == {
         path.stem for path in (ROOT / "integration_tests" / "configs").glob("*.json")
     }
+
+
+@pytest.mark.soak
+def test_the_frameworks_own_command_runs_them(tmp_path: Path) -> None:
+    """`airbyte-cdk connector test .` in a fresh clone, whose configs name a sandbox that runs; the image has its own test."""
+    here = clone(tmp_path / "source-syfter")
+    command = [
+        Path(sys.executable).parent / "airbyte-cdk",
+        "connector",
+        "test",
+        ".",
+        "--pytest-arg=-m",
+        "--pytest-arg=not image_tests",
+    ]
+    with running(companies=20) as box:
+        for config in (here / "integration_tests" / "configs").iterdir():
+            config.write_text(config.read_text().replace(ADDRESS, box.url))
+        done = subprocess.run(command, cwd=here, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout[-5000:]
+    outcomes = dict(reversed(each.split()) for each in re.findall(r"\d+ (?:passed|failed|error)", done.stdout.splitlines()[-1]))
+    assert set(outcomes) == {"passed"}
+    assert int(outcomes["passed"]) > 15

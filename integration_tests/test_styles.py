@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import random
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pytest
 
-from sandbox import COLLECTIONS, canonical, running
+from sandbox import COLLECTIONS, Sandbox, canonical, running
 from source_syfter.probe import merged, probe, told
 from source_syfter.settings import as_typed
 from testing.clocks import Clock, use_clock
-from testing.reading import Outcome, read
+from testing.manifests import read_by_bundle
+from testing.reading import Outcome, discover, misfits, read
 from testing.rotation import rotating
-from testing.styles import STYLES, auth_of, inexpressible, variant_of
+from testing.styles import EXPRESSIBLE, NAMED_AFTER_A_VENDOR, STYLES, auth_of, mixed, variant_of
 
-EXPRESSIBLE = [name for name, style in STYLES.items() if inexpressible(style) is None]
 # What no probe can guess is told by a person who has the vendor's page at hand: `probe --set`.
-_PREFIX, _HEADER = "conventions.path_prefix", ["conventions.api_key_header", "conventions.api_key_prefix"]
-BY_HAND: dict[str, list[str]] = {
-    **{name: [_PREFIX] for name in ("style-006", "style-017", "style-026", "style-032")},
-    **{name: [_PREFIX, *_HEADER] for name in ("style-004", "style-015")},
-    **{name: [_PREFIX, "collections"] for name in ("style-005", "style-010")},
-    **dict.fromkeys(("style-016", "style-029"), _HEADER),
-    "style-038": [_PREFIX, "conventions.paging"],
+BY_HAND = {
+    name: ("api_key_header", "api_key_prefix")
+    for name, style in STYLES.items()
+    if style["auth"].get("header") in NAMED_AFTER_A_VENDOR
 }
 
 
@@ -37,31 +35,68 @@ def in_order(rows: Iterable[dict[str, Any]]) -> list[str]:
     return sorted(json.dumps(canonical(row), sort_keys=True) for row in rows)
 
 
-def wrong(outcome: Outcome, box: Any) -> list[str]:
-    """The streams that ended as complete with other records than the instance holds."""
+def wrong(outcome: Outcome, box: Sandbox, since: Mapping[str, Any] | None = None) -> list[str]:
+    """The streams that ended as complete with other records than the instance holds, or than changed `since`."""
     return [
-        name for name in COLLECTIONS if outcome.completed(name) and in_order(outcome.records[name]) != in_order(box.truth(name))
+        name
+        for name in COLLECTIONS
+        if outcome.completed(name)
+        and in_order(outcome.records[name])
+        != in_order(box.truth(name, updated_since=since[name]["updated_at"] if since else None))
     ]
 
 
-@pytest.mark.parametrize("name", rotating(EXPRESSIBLE, 12))
+def assert_read(box: Sandbox, config: dict[str, Any]) -> None:
+    """Everything is read, in full and, where records have a date of the last change, what a day changed; the bundle, too.
+
+    What is discovered has each field, with a type that holds its values.
+    """
+    outcome = read(config, mode="full_refresh")
+    assert outcome.failure is None
+    assert wrong(outcome, box) == []
+    described = discover(config)
+    assert {name: misfits(described[name], outcome.records[name]) for name in COLLECTIONS} == {
+        name: set() for name in COLLECTIONS
+    }
+    by_bundle = read_by_bundle(config)
+    if by_bundle:
+        assert by_bundle.failure is None
+        assert wrong(by_bundle, box) == []
+    if box.variant.updated_at_field:
+        state = {name: states[-1] for name, states in read(config).states.items()}
+        box.apply_day()
+        changed = read({**config, "lookback_window_minutes": 0}, state=state)
+        assert changed.failure is None
+        assert wrong(changed, box, state) == []
+
+
+@pytest.mark.parametrize("name", rotating(EXPRESSIBLE, 3))
 def test_the_suggestion_reads_the_style(name: str) -> None:
     style = STYLES[name]
     with running(companies=12, conventions=variant_of(style)) as box:
         typed = box.config(auth=auth_of(style), conventions=None, collections=None)
-        by_hand = BY_HAND.get(name, [])
-        names = [each.removeprefix("conventions.") for each in by_hand if each != "collections"]
-        typed = merged(typed, told([f"conventions.{each}={as_typed(each, getattr(box.variant, each))}" for each in names]))
-        typed |= {"collections": box.variant.collections} if "collections" in by_hand else {}
+        by_hand = [f"conventions.{each}={as_typed(each, getattr(box.variant, each))}" for each in BY_HAND.get(name, ())]
+        typed = merged(typed, told(by_hand))
         report = probe(typed)
-        outcome = read(merged(typed, report.suggested_config), mode="full_refresh")
 
-        assert outcome.failure is None, [(each.topic, each.text) for each in report.findings if each.status == "fault"]
-        assert wrong(outcome, box) == []
+        assert [(each.topic, each.text) for each in report.findings if each.status == "fault"] == []
         assert report.requests <= 120
+        assert_read(box, merged(typed, report.suggested_config))
 
 
-@pytest.mark.parametrize("name", rotating(EXPRESSIBLE, 12))
+@pytest.mark.parametrize("seed", rotating(range(200), 1))
+def test_the_suggestion_reads_styles_put_together(seed: int) -> None:
+    style, variant = mixed(random.Random(seed))
+    with running(companies=12, conventions=variant) as box:
+        typed = box.config(auth=auth_of(style), conventions=None, collections=None)
+        report = probe(typed)
+
+        assert [(each.topic, each.text) for each in report.findings if each.status == "fault"] == []
+        assert report.requests <= 120
+        assert_read(box, merged(typed, report.suggested_config))
+
+
+@pytest.mark.parametrize("name", rotating(EXPRESSIBLE, 3))
 def test_the_settings_can_say_the_style(name: str) -> None:
     style = STYLES[name]
     with running(companies=12, conventions=variant_of(style)) as box:

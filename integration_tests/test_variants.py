@@ -11,8 +11,11 @@ from sandbox import VARIANTS, Sandbox, canonical, running
 from source_syfter import source
 from testing.clocks import Clock, use_clock
 from testing.reading import Outcome, read, with_streams
+from testing.rotation import rotating
 
-BROKEN = [name for name, variant in VARIANTS.items() if variant.broken]
+# Pages that begin with their anchor never ask beyond the end, where this one gives its last page again.
+CLAMPS = "clamps-offset"
+BROKEN = [name for name, variant in VARIANTS.items() if variant.broken and name != CLAMPS]
 WHOLE = [name for name, variant in VARIANTS.items() if not variant.broken]
 
 
@@ -43,7 +46,7 @@ def assert_holds(outcome: Outcome, box: Sandbox, since: dict[str, Any] | None = 
         assert len(outcome.records[stream]) == len(expected), f"{stream}: twice"
 
 
-@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("name", rotating(WHOLE, 30))
 def test_conventions_of_each_kind(name: str) -> None:
     """The first read gives everything, the second what a day changed."""
     with running(companies=8, conventions=name) as box:
@@ -58,6 +61,11 @@ def test_conventions_of_each_kind(name: str) -> None:
         box.apply_day()
         state = {stream: first.states[stream][-1] for stream in STREAMS}
         assert_holds(read(config, *STREAMS, state=state), box, state)
+
+
+def test_a_last_page_for_ever_is_never_asked_for() -> None:
+    with running(companies=40, conventions=CLAMPS) as box:
+        assert_holds(read(box.config(page_size=20), *STREAMS), box)
 
 
 @pytest.mark.parametrize("name", BROKEN)

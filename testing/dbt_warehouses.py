@@ -17,11 +17,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
+import duckdb
+import psycopg2  # type: ignore[import-untyped]
+import pymysql  # type: ignore[import-untyped]
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -144,18 +147,24 @@ def mariadb() -> Iterator[Server]:
 
 # --- dbt ------------------------------------------------------------------------------------------------------------------
 
+EVERYTHING = ("seed --full-refresh", "run", "test")
+
 # Several commands in one process: importing dbt takes longer than most of them.
 RUNNER = """
 import json, sys
 from dbt.cli.main import dbtRunner
 runner = dbtRunner()
+ended = 0
 for command in json.load(sys.stdin):
     print("$ dbt", " ".join(command), flush=True)
     result = runner.invoke(command)
     if result.exception is not None:
         print(result.exception, flush=True)
     if not result.success:
-        sys.exit(1)
+        ended = 1
+        if "--keep-going" not in sys.argv:
+            break
+sys.exit(ended)
 """
 
 
@@ -176,7 +185,7 @@ class Outcome:
     """Name of the node -> status, of the last command."""
 
     def failed(self) -> list[str]:
-        return sorted(name for name, status in self.results.items() if status not in ("success", "pass"))
+        return sorted(name for name, status in self.results.items() if status not in ("success", "pass", "no-op"))
 
 
 @dataclass
@@ -223,13 +232,17 @@ class Project:
             values |= {"SYFTER_DB_PORT": str(self.server.port), "DBT_ENV_SECRET_SYFTER_DB_PASSWORD": self.server.password}
         return values
 
-    def dbt(self, *commands: str, variables: dict[str, Any] | None = None) -> Outcome:
+    def dbt(self, *commands: str | list[str], variables: dict[str, Any] | None = None, keep_going: bool = False) -> Outcome:
+        """Runs commands in one process, until one fails or, with `keep_going`, all of them. Variables count for each."""
         options = ["--vars", json.dumps(variables)] if variables else []
-        targeted = ("seed", "run", "test", "build", "source", "docs", "compile")
-        words = [command.split() for command in commands]
-        lines = [line + options + (["--target", self.adapter] if line[0] in targeted else []) for line in words]
+        targeted = ("seed", "run", "test", "build", "source", "docs", "compile", "run-operation")
+        words = [command.split() if isinstance(command, str) else command for command in commands]
+        lines = [
+            line + options + (["--target", self.adapter] if line[0] in targeted and "--target" not in line else [])
+            for line in words
+        ]
         done = subprocess.run(
-            [python_with_dbt(self.adapter), "-c", RUNNER],
+            [python_with_dbt(self.adapter), "-c", RUNNER, *(["--keep-going"] if keep_going else [])],
             input=json.dumps(lines), cwd=self.folder, env=self.environment(), text=True, capture_output=True, check=False,
         )  # fmt: skip
         file = self.folder / "target/run_results.json"
@@ -237,8 +250,27 @@ class Project:
         statuses = {result["unique_id"].split(".")[2]: result["status"] for result in results}
         return Outcome(done.returncode == 0, done.stdout + done.stderr, statuses)
 
-    def everything(self, variables: dict[str, Any] | None = None) -> Outcome:
-        return self.dbt("seed --full-refresh", "run", "test", variables=variables)
+    def sql(self, statement: str) -> list[tuple[Any, ...]]:
+        """Runs a statement on the warehouse, by its own client, and gives the rows that it has."""
+        if self.server is None:
+            with duckdb.connect(str(self.duckdb)) as database:
+                return database.execute(statement).fetchall()
+        login: dict[str, Any] = {
+            "host": "127.0.0.1",
+            "port": self.server.port,
+            "user": self.server.user,
+            "password": self.server.password,
+        }
+        client = psycopg2 if self.adapter == "postgres" else pymysql
+        connection = client.connect(**login, database=self.server.database)
+        with closing(connection), connection.cursor() as cursor:
+            cursor.execute(statement)
+            rows = list(cursor.fetchall()) if cursor.description else []
+            connection.commit()
+        return rows
+
+    def everything(self) -> Outcome:
+        return self.dbt(*EVERYTHING)
 
     def seed_file(self, name: str) -> Path:
         return next(self.folder.glob(f"seeds/*/{name}.csv"))

@@ -57,7 +57,7 @@ def without_waiting(answer_seconds: float = ANSWER_SECONDS) -> Iterator[NoWait]:
             patch.setattr(f"{module}.time", no_wait)
         patch.setattr("source_syfter.components.http.LARGEST_BODY", LARGEST_BODY)
         for patience in ("READ", "CHECK"):
-            patch.setattr(context, patience, replace(getattr(context, patience), longest_body=BODY_SECONDS))
+            patch.setattr(context, patience, replace(getattr(context, patience), longest_call=BODY_SECONDS))
         patch.setattr("source_syfter.components.authenticators.TOKEN_TIMEOUT", (answer_seconds, answer_seconds))
         yield no_wait
 

@@ -40,7 +40,8 @@ def trait(outcome: str, **more: Any) -> Case:
 
 
 CASES: dict[str, Case] = {
-    **{name: same("request-refused") for name in ("http-400", "http-410", "http-422")},
+    # Once, it may be the offset within a page that is refused: then the list is read without anchors.
+    **{name: passing("request-refused") for name in ("http-400", "http-410", "http-422")},
     "http-401": same("wrong-credentials"),
     "http-403": same("not-permitted"),
     "http-404": same("collection-missing"),
@@ -56,15 +57,14 @@ CASES: dict[str, Case] = {
         name: same("unknown-envelope")
         for name in ("error-200", "null-200", "null-records", "object-records", "other-envelope", "scalar-records")
     },
-    **{f"message-in-{place}": same("request-refused") for place in ("error", "detail", "errors", "text")},
-    "echo-secrets": same("request-refused"),
-    "ignore-offset": same("repeated-page"),
-    "duplicate-page": same("repeated-page"),
+    **{f"message-in-{place}": passing("request-refused") for place in ("error", "detail", "errors", "text")},
+    "echo-secrets": passing("request-refused"),
+    "ignore-offset": passing("repeated-page"),
+    "duplicate-page": passing("repeated-page"),
     "ignore-limit": same(COMPLETE),
     "ignore-updated-since": trait(COMPLETE),
     "overlapping-pages": trait(COMPLETE),
     "short-page": same(COMPLETE),
-    "unordered": same(COMPLETE),
     **{name: same(COMPLETE, exact=False) for name in ("null-cursor", "missing-cursor", "malformed-cursor", "future-cursor")},
     "one-timestamp": trait(COMPLETE, exact=False),
     "clock-behind": trait(COMPLETE, exact=False),
@@ -92,13 +92,13 @@ CASES: dict[str, Case] = {
             "huge-header",
         )
     },
-    "content-length-short": same("not-json"),
+    "content-length-short": passing("connection-lost"),
 }
 
 
 def batches(place: str, turn: int) -> Iterator[dict[str, str]]:
     """The faults in batches of nine, one for each stream; another `turn` puts each on another stream."""
-    names = [name for name, case in CASES.items() if place != "once" or case.once]
+    names = [name for name, case in CASES.items() if not place.startswith("once") or case.once]
     for start in range(0, len(names), len(STREAMS)):
         batch = names[start : start + len(STREAMS)]
         yield {STREAMS[(number + turn) % len(STREAMS)]: name for number, name in enumerate(batch)}

@@ -87,8 +87,9 @@ class Instance:
         self._always[stream or "*"] = reaction
 
     def forget(self) -> None:
-        """Takes back what `answers` said."""
+        """Takes back what `answers` and `always_answers` said."""
         self._turns.clear()
+        self._always.clear()
 
     def queries(self, stream: str) -> list[Mapping[str, str]]:
         """The query parameters of each request for `stream`."""
@@ -112,7 +113,8 @@ class Instance:
             raise reaction
         context.status_code = reaction.status
         dated = {"Date": self.date} if self.date else {}
-        context.headers.update({"Content-Type": "application/json", **dated, **reaction.headers})
+        length = {"Content-Length": str(len(reaction.content))}
+        context.headers.update({"Content-Type": "application/json", **length, **dated, **reaction.headers})
         return reaction.content
 
     def _note(self, request: requests.PreparedRequest) -> Asked:

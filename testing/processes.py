@@ -17,6 +17,8 @@ from syfter_dlt.connector import EXECUTABLE, arguments
 
 Json = dict[str, Any]
 COMMAND = [str(EXECUTABLE)]
+# dlt would tell its makers of each run, and wait for an answer.
+QUIET = {"RUNTIME__DLTHUB_TELEMETRY": "false"}
 ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
 

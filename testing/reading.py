@@ -31,6 +31,7 @@ from airbyte_cdk.models import (
 )
 from airbyte_cdk.sources.declarative import concurrent_declarative_source as cdk
 from airbyte_cdk.utils.traced_exception import AirbyteTracedException
+from jsonschema import Draft7Validator
 
 from source_syfter import source
 from source_syfter.source import SourceSyfter
@@ -178,6 +179,32 @@ def read(
         WANTED.reset(wanted)
         logging.getLogger().removeHandler(handler)
     return Outcome(messages, failure, written.getvalue())
+
+
+def discover(config: Any, *streams: str) -> dict[str, AirbyteStream]:
+    """The streams that are discovered, by name. `streams`: those that the source has; none named: all nine."""
+    wanted = WANTED.set(streams)
+    try:
+        return {stream.name: stream for stream in SourceSyfter(config=config).discover(LOGGER, config).streams}
+    finally:
+        WANTED.reset(wanted)
+
+
+def declared(config: Any, *streams: str) -> dict[str, AirbyteStream]:
+    """The same without a look at the instance."""
+    return discover({**config, "discover_fields": False} if isinstance(config, dict) else config, *streams)
+
+
+def misfits(stream: AirbyteStream, records: Sequence[Json]) -> set[str]:
+    """The fields of `records` that `stream` does not declare, or not with a type that holds their values."""
+    properties = stream.json_schema["properties"]
+    validators = {name: Draft7Validator(schema) for name, schema in properties.items()}
+    return {
+        name
+        for record in records
+        for name, value in record.items()
+        if name not in validators or not (value is None or validators[name].is_valid(value))
+    }
 
 
 def check(config: Mapping[str, Any], *streams: str) -> tuple[bool, str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +34,14 @@ _SINCE = {
 
 def inexpressible(style: Mapping[str, Any]) -> str | None:
     """What of a style no setting of the connector can say; None if all can be said."""
-    auth, paging, records = style["auth"], style["paging"], style["records"]
-    others = records.get("others", {})
+    paging, records = style["paging"], style["records"]
     for hinders, why in (
         (style["body"] != "json", "a body that is not JSON"),
-        (auth["kind"] in ("other", "session"), "a sign-in of its own"),
         (style["method"].get("parameters") == "query", "POST with its parameters in the query"),
         (style["paths"].get("single"), "one address for all collections"),
         (paging["kind"] == "other", "paging of its own"),
         (paging.get("into") in ("header", "path"), f"the page in the {paging.get('into')}"),
-        (records["style"] == "other" or others.get("style") in ("other", "grouped"), "records of no fixed place"),
+        (records["style"] == "other" or records.get("others", {}).get("style") == "grouped", "records of no fixed place"),
     ):
         if hinders:
             return why
@@ -49,7 +49,7 @@ def inexpressible(style: Mapping[str, Any]) -> str | None:
 
 
 def auth_of(style: Mapping[str, Any]) -> str:
-    """The scheme of the credentials."""
+    """The scheme of the credentials; a sign-in of its own is served with an API key in its usual place."""
     return _AUTH.get(style["auth"]["kind"], "api_key")
 
 
@@ -86,7 +86,8 @@ def variant_of(style: Mapping[str, Any]) -> Variant:
 
 def _records_path(style: Mapping[str, Any], place: int, name: str) -> str:
     records, others = style["records"], style["records"].get("others")
-    if others and place >= round(len(COLLECTIONS) * (1 - others["share"])):
+    # Where nothing is known of the others, they lie where the most do.
+    if others and others["style"] != "other" and place >= round(len(COLLECTIONS) * (1 - others["share"])):
         records = others
     if records["style"] == "bare":
         return ""
@@ -133,3 +134,37 @@ def _times(times: Mapping[str, Any], case: str) -> Json:
         if sent != found["timestamp_format"]:
             found["updated_since_format"] = sent
     return found
+
+
+EXPRESSIBLE = [name for name, style in STYLES.items() if inexpressible(style) is None]
+# Headers that no probe can guess, since a vendor's name is in them.
+NAMED_AFTER_A_VENDOR = {"X-Postmark-Server-Token", "X-acme-Key"}
+_ENDS: list[Json] = [{}, {"end_of_list": "repeated"}]
+_ENDS += [{"end_of_list": "not_found", "missing_as": way} for way in ("404", "204", "body")]
+
+
+def mixed(rng: random.Random) -> tuple[Json, Variant]:
+    """A style put together from those that can be expressed, and its instance, with habits that no style tells of."""
+    while True:
+        style = {part: rng.choice([STYLES[name] for name in EXPRESSIBLE])[part] for part in STYLES["style-001"] if part != "id"}
+        style |= {"id": "mixed", "paths": {"base": "api", "case": "kebab", "plural": True, "suffix": ""}}
+        records, paging, key = style["records"], style["paging"], style["key"]
+        bare = "bare" in (records["style"], records.get("others", {}).get("style"))
+        if bare and paging["kind"] in ("token", "next url"):
+            continue  # nowhere for the token
+        if paging["kind"] == "last record" and key["style"] != "constant":
+            continue  # no field to go on from
+        if inexpressible(style) or style["auth"].get("header") in NAMED_AFTER_A_VENDOR:
+            continue
+        if paging["kind"] == "last record":
+            style["paging"] = {**paging, "field": key["name"]}
+        habits: Json = {
+            "newest_first": paging["kind"] != "last record" and rng.random() < 0.3,
+            "strict": rng.random() < 0.15,
+            "omits_nulls": rng.random() < 0.2,
+            "has_total": rng.random() < 0.4,
+            **(rng.choice(_ENDS) if paging["kind"] in ("page", "offset") else {}),
+            **({"fixed_page": rng.choice([7, 20, 50])} if rng.random() < 0.1 else {}),
+            **({"page_cap": rng.choice([7, 20, 50])} if rng.random() < 0.1 else {}),
+        }
+        return style, replace(variant_of(style), **habits)
