@@ -24,6 +24,10 @@ from syfter_dlt.connector import arguments
 ALL = [FLOOR, FULL, INCREMENTAL, DLT, DLT_INCREMENTAL, SINGER]
 MAIN = [FLOOR, FULL, INCREMENTAL, DLT, SINGER]
 NINE = [FLOOR, INCREMENTAL, INCREMENTAL_10, DLT, SINGER]
+# Nine tenths of what there is lie in one stream.
+SKEWED = [Workload(40_000, latency, 9, size, others=200) for size in (100, 1000) for latency in (0.05, 0.2)]
+# Records of a megabyte.
+HEAVY = [Workload(300, page_size=size, filler=1_000_000) for size in (10, 100)]
 
 Plan = list[tuple[Workload, list[Tool], int]]
 
@@ -38,19 +42,21 @@ def plan(options: argparse.Namespace) -> Plan:
             (Workload(1_000, latency=0.05, streams=9, page_size=100), NINE, 1),
         ]
     else:
-        nine = Workload(5_000, latency=0.05, streams=9, page_size=100)
+        program = options.release
+        plain = [tools.release(program, mode) for mode in ("full_refresh", "incremental")] if program else []
+        # One request at a time, whatever the workers.
+        skewed = [tools.release(program, "incremental", 4)] if program else []
         steps = [
-            (Workload(1_000), ALL, options.turns),
-            (Workload(100_000), ALL, options.turns),
-            (nine, NINE, 1),
-            # The same pages as `nine`, one after the other, in one start of the program.
-            (Workload(nine.records * nine.streams, latency=nine.latency, page_size=nine.page_size), [INCREMENTAL], 1),
+            (Workload(1_000), [*ALL, *plain], options.turns),
+            (Workload(100_000), [*ALL, *plain], options.turns),
+            (Workload(5_000, latency=0.05, streams=9, page_size=100), NINE, 1),
             (Workload(100_000, latency=0.05), MAIN, 1),
-            (Workload(100_000, latency=0.2), MAIN, 1),
             (Workload(10_000), MAIN, 1),
             (Workload(1_000_000), MAIN, 1),
+            *((workload, MAIN, 1) for workload in HEAVY),
+            *((workload, [INCREMENTAL, INCREMENTAL_10, *skewed, DLT, SINGER], 1) for workload in SKEWED),
         ]
-    return [step for step in steps if step[0].records * step[0].streams <= options.largest]
+    return [step for step in steps if step[0].total <= options.largest and (step[0] in SKEWED or not options.skewed)]
 
 
 def start_up(folder: Path, host: str, turns: int, note: Progress) -> dict[tuple[str, str], list[Usage]]:
@@ -77,6 +83,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="some two minutes; writes nothing")
     parser.add_argument("--turns", type=int, default=3, help="of each program, in the workloads that compare CPU (default 3)")
     parser.add_argument("--largest", type=int, default=1_000_000, help="leave out workloads of more records")
+    parser.add_argument("--release", help="the `source-syfter` of an earlier release, to be measured beside this one")
+    parser.add_argument("--skewed", action="store_true", help="the workloads with most records in one stream alone")
     options = parser.parse_args()
     console = Console(stderr=True)
     console.print("Making the environment of what is compared, if it is not there yet ...")
@@ -93,9 +101,9 @@ def main() -> None:
             for _ in range(turns):
                 for tool in takers:
                     note.update(task, description=f"{report.title(workload)}: {tool.name}")
-                    server.holds(workload.records, workload.latency)
+                    server.holds(workload.records, workload.latency, workload.others, workload.filler)
                     usage = reading(tool.command(server.host, workload, folder), server, tool.mark, folder / "out")
-                    if usage.records != workload.records * workload.streams:
+                    if usage.records != workload.total:
                         raise RuntimeError(f"{tool.name} gave {usage.records} records of {workload}")
                     results.setdefault(workload, {}).setdefault(tool.name, []).append(usage)
                     note.advance(task)

@@ -28,6 +28,8 @@ class Usage:
     records: int = 0
     requests: int = 0
     connections: int = 0
+    in_flight: float = 0.0
+    """Requests under way, on the average from the first request to the last answer."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +38,18 @@ class Server:
 
     host: str
 
-    def holds(self, records: int, latency: float) -> None:
-        """Sets how many records each stream has and the seconds that each answer takes; resets the counts."""
-        self._get(f"/set?records={records}&latency={latency}")
+    def holds(self, records: int, latency: float, others: int | None = None, filler: int = 0) -> None:
+        """Sets how many records a stream has (`others`: each but `articles`), the seconds an answer takes and the bytes that a
+        record has beyond the usual; clears counts."""
+        rest = records if others is None else others
+        self._get(f"/set?records={records}&others={rest}&latency={latency}&filler={filler}")
 
-    def counts(self) -> dict[str, int]:
-        found: dict[str, int] = self._get("/counts")
+    def counts(self) -> dict[str, float]:
+        """How many requests and connections there were, and how many requests were under way on the average."""
+        found: dict[str, float] = self._get("/counts")
         return found
 
-    def _get(self, path: str) -> dict[str, int]:
+    def _get(self, path: str) -> dict[str, float]:
         with urllib.request.urlopen(self.host + path) as response:
             return dict(json.load(response))
 
@@ -86,7 +91,8 @@ def reading(command: Sequence[str], server: Server, mark: bytes, folder: Path) -
     counts = server.counts()
     records = sum(_lines(path, mark) for path in folder.rglob("*") if path.is_file())
     shutil.rmtree(folder)
-    return Usage(usage.wall, usage.cpu, usage.memory, records, counts["requests"], counts["connections"])
+    requests, connections = int(counts["requests"]), int(counts["connections"])
+    return Usage(usage.wall, usage.cpu, usage.memory, records, requests, connections, counts["in_flight"])
 
 
 def _lines(path: Path, mark: bytes) -> int:

@@ -36,6 +36,15 @@ class Workload:
     latency: float = 0.0
     streams: int = 1
     page_size: int = 1000
+    others: int | None = None
+    """Records in each stream but `articles`; None: as many."""
+    filler: int = 0
+    """Bytes of a record beyond the usual 1.27 kB."""
+
+    @property
+    def total(self) -> int:
+        """Records in all streams."""
+        return self.records + (self.streams - 1) * (self.records if self.others is None else self.others)
 
     @property
     def names(self) -> list[str]:
@@ -109,9 +118,24 @@ DLT_INCREMENTAL = Tool("dlt, whole run, incremental", contender("with_dlt", "inc
 SINGER = Tool("singer-sdk tap, incremental", contender("with_singer"), b'"type":"RECORD"')
 
 
+def release(program: str, mode: str, workers: int | None = None) -> Tool:
+    """An earlier release of this connector, by the path of its program."""
+    own = connector(mode, workers)
+
+    def command(host: str, workload: Workload, folder: Path) -> Sequence[str]:
+        return [program, *own(host, workload, folder)[1:]]
+
+    return Tool(earlier(mode, workers), command, b'"RECORD"')
+
+
+def earlier(mode: str, workers: int | None = None) -> str:
+    """What a run of the earlier release is called."""
+    return f"the earlier release, {mode.replace('_', ' ')}" + (f", {workers} workers" if workers else "")
+
+
 def executable(name: str) -> str:
-    """A program of this environment."""
-    return str(Path(sys.executable).parent / name)
+    """A program of the environment that holds what the image does (Makefile): tools of development cost imports of their own."""
+    return str(Path(sys.prefix) / "runtime" / "bin" / name)
 
 
 def configuration(host: str, **options: object) -> dict[str, object]:
