@@ -1,4 +1,4 @@
-"""Writes the generated tables in docs/: streams, fields, settings, errors, and how faults end.
+"""Writes the generated tables in docs/: streams, fields, settings, assumptions, errors, and how faults end.
 
     python tools/docs.py            rewrites what stands between the markers
     python tools/docs.py --check    only says whether that is needed; status 1 if it is
@@ -20,7 +20,7 @@ from typing import Any
 import jinja2
 
 from sandbox import FAULTS
-from source_syfter import problems
+from source_syfter import conventions, problems
 from source_syfter.spec import code_of
 from source_syfter.spec import manifest as load_manifest
 from testing.fault_cases import CASES, COMPLETE
@@ -39,6 +39,7 @@ def main(arguments: list[str]) -> int:
         "streams": streams(manifest),
         "fields": fields(manifest),
         "settings": settings(manifest["spec"]["connection_specification"]),
+        "assumptions": assumptions(),
         "errors": errors(manifest),
         "faults": faults(),
     }
@@ -123,6 +124,16 @@ def evidence(found: dict[str, Any]) -> str:
     """How well a field is known; its key, where that is less: see docs/api.md."""
     marks = [found.get("x-evidence"), found.get("x-evidence-key")]
     return ", key ".join(f"[{mark}]" for mark in marks if mark)
+
+
+def assumptions() -> str:
+    """One row for what the connector takes for granted, room by room."""
+    rows = [
+        [each.topic, each.text, each.mark, each.source, ", ".join(f"`{name}`" for name in each.settings) or "none needed"]
+        for room in conventions.ROOMS
+        for each in room.ASSUMED
+    ]
+    return table(["Topic", "Assumption", "Mark", "From", "If your instance differs"], rows)
 
 
 def settings(spec: dict[str, Any]) -> str:
