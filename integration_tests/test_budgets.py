@@ -36,6 +36,24 @@ def test_nothing_is_imported_that_is_not_needed(does: str, without: set[str]) ->
     assert done.returncode == 0, done.stderr
 
 
+def test_importing_the_cdk_reads_no_source(tmp_path: Path) -> None:
+    """And what a traceback shows of them is there again."""
+    (tmp_path / "config.json").write_text("{}")
+    program = f"""
+import ast, contextlib, enum, linecache
+parsed, parse = [], ast.parse
+ast.parse = lambda *arguments, **options: (parsed.append(arguments), parse(*arguments, **options))[1]
+from source_syfter.run import run
+with contextlib.suppress(BaseException):
+    run(["check", "--config", {str(tmp_path / "config.json")!r}])
+import airbyte_cdk.models as models
+print(len([each for each in parsed if "class Airbyte" in str(each) or "class Enum" in str(each)]), end=" ")
+print(bool(linecache.getline(enum.__file__, 1)), bool(linecache.getline(models.airbyte_protocol.__file__, 1)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split("\n")[-2] == "0 True True", done
+
+
 def test_spec_costs_an_eighth_of_importing_the_cdk(tmp_path: Path) -> None:
     spec, cdk = [], []
     # In turn, and the least of each: what else the machine does only ever adds.
