@@ -146,6 +146,23 @@ def test_post(instance: Instance) -> None:
     assert outcome.ids("articles") == [2, 3]
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("token", ["1769851800.1234567890123456", "12345678901234567890123", "0.5"])
+def test_a_token_goes_back_with_all_its_digits(instance: Instance, method: str, token: str) -> None:
+    sent: list[str] = []
+
+    def answer(asked: Asked) -> Answer:
+        sent.append(str(json.loads(asked.body, parse_float=str).get("cursor")) if method == "POST" else asked.query.get("cursor", "None"))
+        return Answer(f'{{"data":[{{"id":{len(sent)}}}],"next_cursor":{token if len(sent) == 1 else "null"}}}'.encode())
+
+    instance.always_answers("articles", answer)
+
+    outcome = read(config(conventions={"paging": "cursor", "method": method}), "articles")
+
+    assert sent == ["None", token]
+    assert outcome.ids("articles") == [1, 2]
+
+
 def test_additional_headers_are_sent_and_hidden(instance: Instance) -> None:
     header = {"name": "X-Account", "value": '4711-"secret"'}
     instance.always_answers("articles", Answer({"message": "no such account: " + header["value"]}, 400))

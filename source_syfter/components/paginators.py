@@ -17,6 +17,7 @@ from source_syfter.components.http import origin, same_origin
 from source_syfter.components.lists import KeysetRead, ListRead, OffsetRead, Page, PageRead, Place
 from source_syfter.components.pages import at, page_of, steps
 from source_syfter.components.part import Part
+from source_syfter.exact import Sent
 
 # An address of a Link header with its parameters, and each of those: a quoted text may hold what parts them.
 _LINK = re.compile(r'<([^<>]*)>((?:"[^"]*"|[^"<])*)')
@@ -173,7 +174,7 @@ class NextToken(UntilEmpty):
             # Where the last page has a token, the next one may have, too.
             return None
         self._empty = 0 if len(page) else self._empty + 1
-        found = self._found(response)
+        found = _exact(self._found(response))
         if found is None and self._may_be_cut(page):
             raise problems.NO_PLACE_FOR_TOKEN(stream=self._stream, count=len(page), path=self.token_path)
         if found is None or found == "" or found is False:
@@ -243,7 +244,7 @@ class LastRecord(UntilEmpty):
         if not len(page):
             return None
         last, name = page.last, self.last_record_field or self.key
-        found = last.get(name)
+        found = _exact(last.get(name))
         if not isinstance(found, (str, int, float)) or isinstance(found, bool) or found == "":
             raise problems.NO_LAST_FIELD(stream=self._stream, field=name)
         if found == token:
@@ -251,6 +252,11 @@ class LastRecord(UntilEmpty):
         self._list.token = found
         # The CDK takes zero for no token.
         return found or Place(found)
+
+
+def _exact(token: Any) -> Any:
+    """A number that a float does not hold goes back as text: as a number, the body of a POST would round it."""
+    return str(token) if isinstance(token, Sent) else token
 
 
 def next_link(header: str) -> Optional[str]:
