@@ -43,6 +43,8 @@ def sampled(manifest: Mapping[str, Any], settings: Settings) -> Component:
     streams.read_in_full(found, {name_of(stream) for stream in found["streams"]})
     # A limit of requests a minute leaves fewer for each stream: they have to be sent within the time for all.
     allowed = int((settings["requests_per_minute"] or REQUESTS * 1000) * (LONGEST / 60 - 1) / len(found["streams"]))
+    # A page of the first size was refused before.
+    most = REQUESTS - (settings["page_size"] != PAGE)
     for stream in found["streams"]:
         paginator = expanded(found["definitions"], stream["retriever"], "paginator")
         if "pagination_strategy" in paginator:
@@ -50,7 +52,7 @@ def sampled(manifest: Mapping[str, Any], settings: Settings) -> Component:
                 "type": "CustomPaginationStrategy",
                 "class_name": "source_syfter.components.sampling.Sampling",
                 "strategy": paginator["pagination_strategy"],
-                "pages": max(1, min(REQUESTS, allowed)),
+                "pages": max(1, min(most, allowed)),
                 "records": RECORDS,
                 "since_parameter": conventions["updated_since_parameter"],
                 "since_format": conventions["updated_since_format"],

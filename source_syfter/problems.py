@@ -81,9 +81,6 @@ COLON = Problem("invalid-config", CONFIG, "{field} cannot hold a colon", "Check 
 UNSENDABLE = Problem("invalid-config", CONFIG,
     "{field} holds a character that cannot be sent, such as a line break",
     "Copy it again.")
-NAME_TAKEN = Problem("invalid-config", CONFIG,
-    'Additional collections: there already is a stream "{name}"',
-    "Choose another name.")
 STREAM_TWICE = Problem("invalid-catalog", CONFIG,
     '--catalog: the stream "{stream}" stands twice in the configured catalog',
     "Leave one of them out, or refresh the source schema of the connection.")

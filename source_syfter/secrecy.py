@@ -244,7 +244,7 @@ def _lower(escaped: str) -> str:
 
 
 def _without_bodies(record: logging.LogRecord) -> bool:
-    """A logging filter: takes bodies and secrets out of the message, bodies out of the extra fields; lets every record pass."""
+    """A logging filter: takes bodies and secrets out of the message and the extra fields; lets every record pass."""
     message = record.getMessage()
     shown = masked(_FROM_HERE.sub("", message))
     if shown != message:
@@ -252,4 +252,7 @@ def _without_bodies(record: logging.LogRecord) -> bool:
     for name in ("body", "request_body"):
         if getattr(record, name, None):
             setattr(record, name, "(left out)")
+    for name in ("headers", "url"):
+        if getattr(record, name, None):
+            setattr(record, name, masked(str(getattr(record, name))))
     return True

@@ -105,13 +105,10 @@ def complete(config: Mapping[str, Any], spec: Schema) -> Settings:
     if not (prefix.isascii() and prefix.isprintable()):
         raise problems.UNSENDABLE(field="API key prefix (conventions.api_key_prefix)")
     conventions["updated_since_format"] = conventions["updated_since_format"] or conventions["timestamp_format"]
-    blank = _with_defaults({}, spec["properties"]["collections"]["items"])
-    added = [{**blank, **each} for each in settings["additional_collections"]]
-    for collection in [*settings["collections"], *added]:
+    for collection in [*settings["collections"], *settings["additional_collections"]]:
         # What follows a path may be a slash that a server insists on.
         path = collection["path"] or ""
         collection["path"] = _path(path) + ("/" if path.endswith("/") else "") if path else None
-    settings["additional_collections"] = added
     return settings
 
 
@@ -276,7 +273,10 @@ def _credentials(credentials: Mapping[str, Any], spec: Schema, insecure: bool) -
 
 def _check_headers(settings: Settings) -> None:
     names = [each["name"].lower() for each in settings["additional_headers"]]
-    taken = {"accept", "authorization", settings["conventions"]["api_key_header"].lower()}
+    conventions = settings["conventions"]
+    taken = {"accept", "authorization"}
+    if settings["credentials"]["auth_type"] == "api_key":
+        taken = {"accept"} | ({conventions["api_key_header"].lower()} if not conventions["api_key_parameter"] else set())
     for header, name in zip(settings["additional_headers"], names, strict=True):
         if names.count(name) > 1 or name in taken:
             raise problems.HEADER_TWICE(name=header["name"])

@@ -373,9 +373,9 @@ def _chains(
     for message in state:
         stream = message.stream
         values = dict(vars(stream.stream_state)) if stream and stream.stream_state else {}
-        position = values.pop(positions.FIELD, None)
-        if not stream or position is None:
+        if not stream or positions.FIELD not in values:
             continue
+        position = values.pop(positions.FIELD)
         name = stream.stream_descriptor.name
         stream.stream_state = AirbyteStateBlob(values)
         cursor = parse(values.get(cursors.get(name) or "")) if name not in in_full else None
@@ -401,7 +401,11 @@ def _previous(state: list[AirbyteStateMessage], cursors: Mapping[str, Optional[s
         stream = message.stream
         name = stream.stream_descriptor.name if stream else ""
         cursor_field = cursors.get(name)
-        if not stream or not stream.stream_state or not cursor_field or not hasattr(stream.stream_state, cursor_field):
+        if not stream or not stream.stream_state or not cursor_field:
+            continue
+        if not hasattr(stream.stream_state, cursor_field):
+            # The CDK knows states of other forms, and would read several parts of one list side by side.
+            stream.stream_state = AirbyteStateBlob({})
             continue
         value = getattr(stream.stream_state, cursor_field)
         moment = parse(value)

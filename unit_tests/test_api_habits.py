@@ -152,7 +152,8 @@ def test_a_token_goes_back_with_all_its_digits(instance: Instance, method: str, 
     sent: list[str] = []
 
     def answer(asked: Asked) -> Answer:
-        sent.append(str(json.loads(asked.body, parse_float=str).get("cursor")) if method == "POST" else asked.query.get("cursor", "None"))
+        asked_for = json.loads(asked.body, parse_float=str) if method == "POST" else asked.query
+        sent.append(str(asked_for.get("cursor")))
         return Answer(f'{{"data":[{{"id":{len(sent)}}}],"next_cursor":{token if len(sent) == 1 else "null"}}}'.encode())
 
     instance.always_answers("articles", answer)
@@ -391,3 +392,12 @@ def test_a_rotated_refresh_token_goes_to_the_platform(instance: Instance, capsys
     assert [asked.form["refresh_token"] for asked in instance.asked if asked.form] == ["rt-unit-first-4711", "rt-unit-1-rotated"]
     assert outcome.completed("articles")
     assert "rotated" not in outcome.text
+
+
+def test_the_older_name_of_collections_says_the_same(instance: Instance) -> None:
+    own = [{"name": "articles", "path": "my posts", "records_path": "items", "fields": [{"name": "headline", "as": "title"}]}]
+    instance.always_answers("my%20posts", pages(Answer({"items": [{"id": 1, "headline": "x"}]}), Answer({"items": []})))
+
+    for name in ("collections", "additional_collections"):
+        instance._count.clear()
+        assert read(config(**{name: own}), "articles").records["articles"] == [{"id": 1, "title": "x"}]

@@ -65,10 +65,12 @@ def test_fields_of_an_inner_object_are_lifted(record: Any, path: list[str], resu
     ("renames", "snake", "record", "result"),
     [
         ({"_id": "id"}, False, {"_id": 1, "companyId": 2}, {"id": 1, "companyId": 2}),
-        ({"_id": "id"}, False, {"_id": 1, "id": 2}, {"id": 1}),
+        ({"_id": "id"}, False, {"_id": 1, "id": 2}, {"id": 1, "id_2": 2}),
+        ({"a": "id", "b": "id"}, False, {"id": 0, "id_2": 1, "a": 2}, {"id": 2, "id_2": 1, "id_3": 0}),
         ({}, True, {"companyId": 1, "company_id": 2}, {"companyId": 1, "company_id": 2}),
         ({}, True, {"company_id": 2, "companyId": 1}, {"company_id": 2, "companyId": 1}),
         ({}, True, {"companyId": 1, "CompanyId": 2}, {"company_id": 1, "CompanyId": 2}),
+        ({}, True, {"CompanyId": 2, "companyId": 1}, {"company_id": 1, "CompanyId": 2}),
         ({"Modified": "updated_at"}, True, {"Modified": 1, "updatedAt": 2}, {"updated_at": 1, "updatedAt": 2}),
         ({}, True, {"metaData": {"innerKey": 1}}, {"meta_data": {"innerKey": 1}}),
     ],

@@ -302,7 +302,7 @@ def test_what_another_scheme_left_behind_does_not_matter(left: dict[str, Any]) -
         ({"conventions": {"limit_parameter": "{{ x }}"}}, ["Page size parameter"]),
         ({"conventions": []}, ["API conventions"]),
         ({"additional_collections": [{"name": "links", "path": "links"}]}, ["primary_key"]),
-        ({"additional_collections": [{**LINKS, "name": "articles"}]}, ["articles", "Additional collections"]),
+        ({"collections": [{"name": "articles"}], "additional_collections": [{**LINKS, "name": "articles"}]}, ["articles"]),
         ({"additional_collections": [LINKS, LINKS]}, ["links"]),
         ({"additional_collections": [{**LINKS, "name": "my links"}]}, ["Name"]),
         ({"additional_collections": [{**LINKS, "path": "links?all=1"}]}, ["Path"]),

@@ -11,6 +11,8 @@ from typing import Any, Optional
 
 # Kilobytes of hashes in memory; SQLite keeps what is more in a temporary file, which it deletes itself.
 _MEMORY_KB = 65_536
+# Records after which an instance that said no total is not expected to say one.
+_UNTOLD = 10_000
 # Bytes of the log in memory, a file beyond, and what is read of it at once.
 _LOG_BYTES, _CHUNK = 1 << 20, 1 << 18
 
@@ -87,8 +89,8 @@ class Audit:
         if total is not None:
             self.least = total if self.least is None else min(total, self.least)
             self._most = max(total, self._most)
-        if self.least is None:
-            # Nothing to compare with, so far.
+        if self.least is None and self.rows > _UNTOLD:
+            # Nothing to compare with, and hardly anything to come.
             self._uncounted += len(keys)
             return
         if None in keys:

@@ -79,12 +79,9 @@ class ErrorHandler(DefaultErrorHandler):
         elif response_or_exception.status_code in (200, 204):
             return ErrorResolution(ResponseAction.SUCCESS)
         elif self._ends_list(response_or_exception):
-            # The CDK asks for no more behind such an answer.
-            read = context_of(self.config).lists[self._stream]
-            if not read.audit.is_short:
-                return ErrorResolution(ResponseAction.SUCCESS)
-            action = ResponseAction.RETRY
-            error = problems.INCOMPLETE_LIST(stream=self._stream, count=read.audit.found, total=read.audit.least)
+            # For the CDK a 404 would be no page, behind which nothing is asked for, whatever the list still needs.
+            response_or_exception.status_code = 204
+            return ErrorResolution(ResponseAction.SUCCESS)
         else:
             action, error = self.refusal(response_or_exception)
         if action is ResponseAction.FAIL:
@@ -162,15 +159,16 @@ def _is_unanswered(error: SyfterError) -> bool:
 
 
 def retry_after(response: requests.Response) -> Optional[float]:
-    """Seconds that the headers of a response ask to wait; None for nothing, a date, and what is zero, negative or unreadable.
+    """Seconds that the headers of a response ask to wait; None for nothing, and for what is zero, negative, past or unreadable.
 
-    `Retry-After` in seconds; then, on a 429, `X-RateLimit-Reset` or `RateLimit-Reset` in seconds or, above 10^9, as an instant:
-    many an API sends those with every answer.
+    `Retry-After` in seconds or as a date, by the clock of the server if it tells that; then, on a 429, `X-RateLimit-Reset` or
+    `RateLimit-Reset` in seconds or, above 10^9, as an instant: many an API sends those with every answer.
     """
     headers = response.headers
     if headers.get("Retry-After"):
-        # A date would have to be read by the server's clock; the back-off passes it soon enough.
         seconds = _number(headers["Retry-After"])
+        if math.isnan(seconds) and (until := timestamps.http_date(headers["Retry-After"])):
+            seconds = (until - (timestamps.http_date(headers.get("Date")) or timestamps.now())).total_seconds()
     elif response.status_code == 429:
         resets = (_number(headers.get(name, "")) for name in ("X-RateLimit-Reset", "RateLimit-Reset"))
         seconds = next((reset for reset in resets if not math.isnan(reset)), math.nan)

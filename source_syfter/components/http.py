@@ -207,17 +207,17 @@ def document_of(response: requests.Response) -> Any:
 
 
 def is_cut(response: requests.Response) -> bool:
-    """Whether the body may be a part of what was sent: it begins as JSON and is none, and no length says that it is whole.
+    """Whether the body may be a part of what was sent: empty, or it begins as JSON and is none, and no length says it is whole.
 
     The length of a compressed body is that before it was unpacked, and a stream that ends too early unpacks without an error.
     """
     headers = response.headers
-    if "Content-Encoding" not in headers and ("Content-Length" in headers or "Transfer-Encoding" in headers):
+    if "Content-Encoding" not in headers and "Content-Length" in headers:
         return False
     try:
         document_of(response)
     except (ValueError, RecursionError):
-        return (response.content or b"").lstrip()[:1] in (b"{", b"[")
+        return (response.content or b"").lstrip()[:1] in (b"{", b"[", b"")
     return False
 
 

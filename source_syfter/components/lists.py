@@ -30,11 +30,15 @@ _REPEATS = 2
 _UNKNOWN = 2
 # Pages to look for the end of an earlier attempt, before and behind where it was.
 _FARTHEST = 20
+# Letters of a token that a state may hold.
+_LONGEST_TOKEN = 200
 # Pages to step back, one after the other, before the list is read from its beginning.
 _MOST_BACK = 10
 # Signs that a list has no stable order, each of which may be due to others: pages that came in another order than before, between
 # two that begin with their anchors; reads from the beginning; pages in a row that bring nothing new.
 _MOST_DISORDER, _MOST_RESTARTS, _MOST_IDLE = 1, 9, 12
+# Records that others may insert between two requests.
+_MOST_INSERTED = 40
 
 
 class Place(int):
@@ -92,6 +96,8 @@ class ListRead:
     def __init__(self, stream: str, end_of_list: str = "empty") -> None:
         self._stream = stream
         self._repeated_ends = end_of_list == "repeated"
+        # The token of the page that is asked for may stand for none: then it leads to the beginning.
+        self.may_be_beginning = False
         self.audit = Audit()
         # Pages so far, and records of the first one.
         self.pages = 0
@@ -129,6 +135,16 @@ class ListRead:
         """Up to `count` pages that may be asked for before their turn, which follow the one at `place`."""
         return []
 
+    @property
+    def is_searching(self) -> bool:
+        """Whether it looks for where an earlier attempt ended."""
+        return self._resuming is not None
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the last page stands where it should: no other one is needed to know what it left out."""
+        return not self.is_searching
+
     def is_position_due(self) -> bool:
         """Whether it is time to write down the position."""
         return self._resuming is None and not self._again and self.pages > 0 and self._pace.is_due(self.pages, self.audit.rows)
@@ -163,18 +179,23 @@ class ListRead:
         self._marks = marks or before
         if self._again:
             return _unknown(page, marks, set(before))
-        if marks and self._is_repeated(marks, before):
+        if marks and self._is_repeated(page, marks, before):
             return [], []
         return page.records, page.keys
 
-    def _is_repeated(self, marks: list[Mark], before: list[Mark]) -> bool:
+    def _is_repeated(self, page: Page, marks: list[Mark], before: list[Mark]) -> bool:
         """Whether the page before came again and ends the list. Raises a config error where it does not."""
         if self._repeated_ends and marks == before:
             # In its order; any other that came before is no end.
             return True
-        # In any order: a server that does not sort may shuffle the page that it repeats.
+        # Keys in any order: a server that does not sort may shuffle the page that it repeats. Records without one may be equal.
         digest = hash(frozenset(marks))
-        self._repeats = self._repeats + 1 if digest in self._seen else 0
+        is_seen = digest in self._seen and (marks == before or None not in page.keys)
+        if is_seen and self.may_be_beginning:
+            return True
+        if is_seen and marks == before and len(marks) > 1:
+            raise self._repeated(marks)
+        self._repeats = self._repeats + 1 if is_seen else 0
         self._seen.add(digest)
         # In place of a whole page it hides another one, which would be lost.
         if self._repeats > (_REPEATS if len(marks) < max(self.first_count, 2) else 0):
@@ -226,7 +247,7 @@ class OffsetRead(ListRead):
         self._is_anchored, self._is_proven, self._on_trial = True, False, False
         # Behind a first page came an empty one, without an anchor: what is at the offset 1 tells whether that is the end.
         self._is_looking = self._has_looked = False
-        self._back = self._idle = self._disorder = self._restarts = 0
+        self._back = self._idle = self._same = self._disorder = self._restarts = 0
 
     def begin(self) -> None:
         super().begin()
@@ -277,6 +298,10 @@ class OffsetRead(ListRead):
             count, end = min(count, _UNKNOWN), place + (_UNKNOWN + 1) * step
         return [place + step * turn for turn in range(1, count + 1) if place + step * turn < end]
 
+    @property
+    def is_settled(self) -> bool:
+        return super().is_settled and not (self._back or self._on_trial or self._is_looking)
+
     def refused(self) -> Optional[int]:
         """The offset to ask for in place of one within a page, which was refused; None if it is no wonder."""
         if not self._is_anchored or self._is_proven or self._on_trial or not self._marks:
@@ -290,6 +315,17 @@ class OffsetRead(ListRead):
             return self._accept(page, marks)
         if self._on_trial or not self._is_anchored:
             return self._plain(page, marks, before)
+        self._same = self._same + 1 if len(marks) > 1 and marks == before and not self._back else 0
+        if self._same and not self._is_proven:
+            # The instance counts in pages, or it ignores the offset.
+            self._on_trial, self.following = True, self._end
+            return [], []
+        # A short page comes again where others insert as many records before it.
+        if self._same and (marks[0] == marks[-1] or self._same * (len(marks) - 1) > _MOST_INSERTED):
+            if not self._repeated_ends:
+                raise self._repeated(marks)
+            self.following = None
+            return [], []
         if self._is_looking:
             self._is_looking = False
             if not marks:
@@ -300,7 +336,9 @@ class OffsetRead(ListRead):
             self._is_looking = self._has_looked = True
             self.following = 1
             return [], []
-        fell = page.total is not None and self._total is not None and page.total < self._total
+        # A total of fewer than this page shows is none of the whole list.
+        is_total = page.total is not None and page.total >= self.offset + len(marks)
+        fell = is_total and self._total is not None and page.total is not None and page.total < self._total
         self._total = page.total
         # Where others deleted what stood before it, an anchor that moved to the end hides what it has left behind.
         if marks[:1] == before[-1:] and not (fell and len(marks) < self._length):
@@ -381,6 +419,13 @@ class KeysetRead(ListRead):
 
     token: Any = None
 
+    def _fresh(self, page: Page) -> tuple[Sequence[Record], list[Any]]:
+        marks = page.marks
+        if marks and not self._again and {*marks} < {*self._marks}:
+            # The newest ones, for example: they do not come behind the last record.
+            raise self._repeated(marks)
+        return super()._fresh(page)
+
     def resume(self, position: Position) -> Optional[Any]:
         if not position.place:
             # The CDK takes it for no token.
@@ -391,7 +436,7 @@ class KeysetRead(ListRead):
     @property
     def position(self) -> Optional[Position]:
         # A state has numbers of Python, which would be another place in the list.
-        is_lost = self.token is None or isinstance(self.token, exact.Sent)
+        is_lost = self.token is None or isinstance(self.token, exact.Sent) or len(str(self.token)) > _LONGEST_TOKEN
         return None if is_lost else Position(self.token, (), self.audit.found, self.audit.least)
 
 
@@ -402,12 +447,18 @@ class PageRead(ListRead):
         super().__init__(stream, end_of_list)
         self._first = self.number = first
         self.following: Optional[int] = None
+        # The total that was told last, by which page, and whether that is the one that was read last.
         self._total: Optional[int] = None
+        self._told_by = first
+        self._is_told = self._is_aside = False
         # The page that was read last.
         self._shown = first
-        # The page to go on with, while an earlier one is read again, and what is known of both.
+        # The page to go on with, while earlier ones are read again, down to the one that told the total before; what is known of
+        # the last two, and of the one before.
         self._then: Optional[int] = None
         self._known: set[Mark] = set()
+        self._before: set[Mark] = set()
+        self._since = first
 
     def begin(self) -> None:
         super().begin()
@@ -431,7 +482,8 @@ class PageRead(ListRead):
         if last is not None:
             self._resuming = None
             super()._fresh(page)
-            self._shown, self._total, self.following = self.number, page.total, self.number + 1
+            self._shown, self.following = self.number, self.number + 1
+            self._note(page.total)
             return page.records[last + 1 :], page.keys[last + 1 :]
         self._search += 1
         step = (self._search + 1) // 2
@@ -448,21 +500,34 @@ class PageRead(ListRead):
         marks, before, total = page.marks, self._marks, self._total
         if self._then is not None:
             return self._checked(page, marks)
-        if page.is_ahead and page.total != total:
+        if page.is_ahead and (page.total != total or not self._is_told):
             # Others changed the list: in its turn the page may be another one.
-            self.following = self.number
+            self.following, self._is_aside = self.number, True
             return [], []
-        found = super()._fresh(page)
-        self._total, self._shown = page.total, self.number
+        self._is_aside = False
+        found, told_by = super()._fresh(page), self._told_by
+        self._note(page.total)
+        self._shown = self.number
         self.following = self.number + 1 if found[1] or (self._again and marks) else None
-        if total is not None and page.total is not None and page.total < total and self.number > self._first:
+        # An end that does not tell the total, before as many were found, may hide that it fell.
+        least = page.total if page.total is not None or marks else self.audit.found
+        if total is not None and least is not None and least < total and self.number > self._first:
             # What others deleted moved the rest up, beyond what was read.
             self._then, self.following = self.number + bool(marks), self.number - 1
-            self._known = {*before, *marks}
+            self._since, self._before, self._known = told_by, {*before}, {*before, *marks}
         return found
 
+    @property
+    def is_settled(self) -> bool:
+        return super().is_settled and self._then is None and not self._is_aside
+
+    def _note(self, total: Optional[int]) -> None:
+        self._is_told = total is not None
+        if self._is_told:
+            self._total, self._told_by = total, self.number
+
     def upcoming(self, place: int, count: int) -> list[int]:
-        if self._total is None or self._then is not None or self._resuming:
+        if self._total is None or not self._is_told or self._then is not None or self._resuming:
             # Pages that are under way together meet the list in any order: without a total, nobody sees what moved.
             return []
         last = self._first + (self._total - 1) // max(self.first_count, 1)
@@ -470,7 +535,10 @@ class PageRead(ListRead):
 
     def _checked(self, page: Page, marks: list[Mark]) -> tuple[Sequence[Record], list[Any]]:
         found = _unknown(page, marks, self._known)
-        if self.number > self._first and not (marks and marks[0] in self._known):
+        # The page that was read before has to be in it: one of its records alone may have moved.
+        shared = [mark for mark in marks if mark in self._before]
+        is_joint = bool(shared) and (marks[0] == shared[0] or len(shared) > 1)
+        if self.number > self._first and (self.number > self._since or not is_joint):
             self.following = self.number - 1
         else:
             self.following, self._then = self._then, None

@@ -77,6 +77,11 @@ def _column(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "_", name.lower())
 
 
+def _numbered(name: str) -> str:
+    found = re.fullmatch(r"(.*)_([2-9])", name)
+    return f"{found[1]}_{int(found[2]) + 1}" if found else f"{name}_2"
+
+
 class FieldNames:
     """Renames the fields of records: first `renames`, by the name as sent, then all others into snake_case if `snake`."""
 
@@ -92,15 +97,22 @@ class FieldNames:
         return self.renames.get(name) or (snake_case(name) if self._snake else name)
 
     def applied(self, record: Mapping[str, Any]) -> Record:
-        """`record` under its new names. Of two fields for one name, the one that has it keeps it; the other stays as sent."""
-        renamed = {self.renames[name] for name in record if name in self.renames}
-        result: Record = {}
-        for name, value in record.items():
-            new = self.of(name)
-            if new != name and name not in self.renames and (new in record or new in renamed or new in result):
-                new = name
-            elif new == name and name in renamed:
-                # What was renamed takes the place of a field that had its name.
-                continue
-            result[new] = value
-        return result
+        """`record` under its new names. Of two fields for one name, the one that has it keeps it; the other stays as sent.
+
+        A field whose name a renamed one takes gets a number behind its own: no value is lost.
+        """
+        result = {self.of(name): value for name, value in record.items()}
+        return result if len(result) == len(record) else self._without_clashes(record)
+
+    def _without_clashes(self, record: Mapping[str, Any]) -> Record:
+        # First what was given a name, then what has it, then by name, so that all records of a page agree.
+        names = sorted(record, key=lambda name: (name not in self.renames, self.of(name) != name, name.swapcase()))
+        wanted, new = {self.of(name) for name in names}, dict[str, str]()
+        for name in names:
+            found = self.of(name)
+            if found in new.values():
+                found = name
+            while found in new.values() or (found in wanted and found != self.of(name)):
+                found = _numbered(found)
+            new[name] = found
+        return {new[name]: value for name, value in record.items()}

@@ -114,7 +114,9 @@ class RecordExtractor(Part, BaseRecordExtractor):
         return [{RECORDS: fresh, SIZE: len(response.content)}] if fresh else []
 
     def _page(self, response: requests.Response) -> Page:
-        may_end = self.end_of_list == "not_found" and self._context.lists[self._stream].pages > 0
+        read: ListRead = self._context.lists[self._stream]
+        # The first page of a read that goes on is none of the list.
+        may_end = self.end_of_list == "not_found" and (read.pages > 0 or read.is_resumed)
         if may_end and response.status_code == 204:
             return Page([], [])
         try:
@@ -122,8 +124,8 @@ class RecordExtractor(Part, BaseRecordExtractor):
         except (ValueError, RecursionError):
             raise problems.NOT_JSON(stream=self._stream, what=_kind_of_text(response)) from None
         records, total = at(body, steps(self.records_path)), total_of(response, body, self.total_path)
-        # No array is an empty page beyond the end, and where the instance says that it has no records and never gave one.
-        has_none = total == 0 and not records and self._context.lists[self._stream].pages == 0
+        # No array is an empty page beyond the end, and where the instance says that it has no records.
+        has_none = total == 0 and not records
         may_lack = response.status_code == 200 and (may_end or has_none) and not _says_error(body)
         if may_lack and not isinstance(records, list):
             return Page([], [], total)

@@ -46,7 +46,9 @@ class UntilEmpty(Part, PaginationStrategy):
     """A page of `page_size` records is asked for, but only an empty one ends the list: a server may give fewer.
 
     With the `end_of_list` "short", a page with fewer records than the first ends it, too. A list of which the complete number is
-    known is audited at its end, unless `since_parameter` asks for changes only.
+    known is audited at its end, unless `since_parameter` asks for changes only. A read of changes whose only record is the one
+    on the boundary ends with its first page: a run without changes then costs one request. Nowhere else is the total trusted to
+    end a list.
     """
 
     page_size: str
@@ -56,6 +58,8 @@ class UntilEmpty(Part, PaginationStrategy):
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         super().__post_init__(parameters)
         self._list = self._new_list()
+        # Whether the read asks for changes only.
+        self._is_filtered = False
 
     def _new_list(self) -> Any:
         return ListRead(self._stream, self.end_of_list)
@@ -63,7 +67,7 @@ class UntilEmpty(Part, PaginationStrategy):
     @property
     def initial_token(self) -> Optional[Any]:
         """The CDK asks for it where a read of the list begins."""
-        self._context.lists[self._stream] = self._list
+        self._context.lists[self._stream], self._is_filtered = self._list, False
         self._list.begin()
         chain = None if self._list.is_anew else self._context.chains.get(self._stream)
         resumed = self._list.resume(chain.position) if chain else None
@@ -78,15 +82,19 @@ class UntilEmpty(Part, PaginationStrategy):
 
     def next_page_token(self, response: requests.Response, last_page_size: int, *args: Any, **kwargs: Any) -> Optional[Any]:
         token = kwargs["last_page_token_value"]
+        # An address of a next page may not say it any more.
+        self._is_filtered = self._is_filtered or self._asks_for_changes(response)
         found = self.following(response, token)
-        if found is None and not self._asks_for_changes(response):
+        if found is None and not self._is_filtered:
             return self._list.rest(token)
         return found
 
     def following(self, response: requests.Response, token: Any) -> Optional[Any]:
         """The token of the page after the one in `response`, which is at `token`; None where the list ends, whole or not."""
         page = page_of(response)
-        if self.end_of_list == "short" and len(page) < self._list.first_count:
+        if self.end_of_list == "short" and len(page) < self._list.first_count and self._list.is_settled:
+            return None
+        if self._is_filtered and self._list.pages == 1 and not self._list.is_searching and page.total == len(page) <= 1:
             return None
         return self._next(response, page, token)
 
@@ -114,18 +122,12 @@ class OnePage(UntilEmpty):
 
 @dataclass
 class OffsetIncrement(UntilEmpty):
-    """The offset is that of the last record so far: see `OffsetRead`.
-
-    A read of changes (`since_parameter` sent) whose only record is the one on the boundary ends with its first page: a run
-    without changes then costs one request. Nowhere else is the total trusted to end a list.
-    """
+    """The offset is that of the last record so far: see `OffsetRead`."""
 
     def _new_list(self) -> OffsetRead:
         return OffsetRead(self._stream, self.end_of_list)
 
     def _next(self, response: requests.Response, page: Page, token: Any) -> Optional[Any]:
-        if token is None and page.total == len(page) <= 1 and self._asks_for_changes(response):
-            return None
         if self._list.following is None:
             return None
         self._list.offset = self._list.following
@@ -170,19 +172,23 @@ class NextToken(UntilEmpty):
     _empty: int = field(init=False, repr=False, default=0)
 
     def _next(self, response: requests.Response, page: Page, token: Any) -> Optional[Any]:
+        if self._list.may_be_beginning and not page.fresh:
+            return None
         if self.end_of_list in ("repeated", "short") and not page.fresh:
             # Where the last page has a token, the next one may have, too.
             return None
         self._empty = 0 if len(page) else self._empty + 1
         found = _exact(self._found(response))
-        if found is None and self._may_be_cut(page):
+        if found is None and self._list.pages == 1 and self._may_be_cut(page):
             raise problems.NO_PLACE_FOR_TOKEN(stream=self._stream, count=len(page), path=self.token_path)
         if found is None or found == "" or found is False:
             return None
         if found == token or isinstance(found, (dict, list)) or self._empty > _EMPTY_PAGES:
             raise problems.REPEATED_TOKEN(stream=self._stream, path=self.token_path)
+        # Some write zero where there is no next page: then it leads to the first one. The CDK takes it for no token.
+        self._list.may_be_beginning = found == 0
         # As sent: in the body of a POST, a number has to be one.
-        return found
+        return found or Place(0)
 
     def _may_be_cut(self, page: Page) -> bool:
         """Whether a plain array, which has no place for a token, looks like a page of a longer list."""

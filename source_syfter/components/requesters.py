@@ -99,7 +99,7 @@ class PageRequester(Part, Requester):
             return self._page(call, next_page_token)
         except SyfterError as error:
             read = self._context.lists[self._stream]
-            if read.is_resumed and read.pages == 0 and error.code in (_MISSING, _REFUSED):
+            if read.is_resumed and (read.pages == 0 or read.is_searching) and error.code in (_MISSING, _REFUSED):
                 read.read_anew()
                 raise PaginationResetRequiredException from error
             instead = read.refused() if isinstance(read, OffsetRead) and error.code == _REFUSED else None
@@ -158,11 +158,13 @@ class PageRequester(Part, Requester):
             self.requester.message_repository.emit_message(message)  # type: ignore[attr-defined]
 
     def _first_since(self, call: dict[str, Any], since: Since) -> dict[str, Any]:
-        """`call` for the first page of what changed."""
-        place = "request_body_json" if self.get_method() is HttpMethod.POST else "request_params"
+        """`call` for the first page of what changed. In a body, an epoch is a number."""
+        is_body = self.get_method() is HttpMethod.POST
+        place = "request_body_json" if is_body else "request_params"
+        text = int(since.text) if is_body and since.text.isdigit() else since.text
         # The CDK has put it where tokens go, and makes texts of parameters.
         sent = {name: value for name, value in (call[place] or {}).items() if str(value) != str(since)}
-        return {**call, "next_page_token": None, place: {**sent, since.parameter: since.text}}
+        return {**call, "next_page_token": None, place: {**sent, since.parameter: text}}
 
     def _at(self, call: dict[str, Any], position: int) -> dict[str, Any]:
         """`call` for the page at `position`."""

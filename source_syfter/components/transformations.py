@@ -18,7 +18,7 @@ from source_syfter.timestamps import EPOCH, UNIX, are_usual, is_usual, parse, to
 class UpdatedSince(Part, RecordFilter):
     """Lets through what of a page has its `cursor_field` at or after the start of the slice; what has no readable one, always.
 
-    So it does for zero dates and the like, and for the epoch itself, which stands for no moment.
+    Zero dates and the like have none, and the epoch itself stands for no moment.
     """
 
     condition: str = ""
@@ -41,5 +41,8 @@ class UpdatedSince(Part, RecordFilter):
 
 
 def _is_new(value: Any, start: str, bound: datetime) -> bool:
+    if is_usual(value) and value >= start:
+        return True
     # What is older as text may be no date.
-    return (is_usual(value) and value >= start) or not (UNIX < (parse(value) or UNIX) < bound)
+    moment = parse(value)
+    return moment is None or moment == UNIX or moment >= bound

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -91,7 +92,7 @@ def probe(instance: Instance) -> None:
                 instance.conclude("form of that", "updated_since_format", form)
             return
     instance.conventions["updated_since_format"] = first
-    text = f'"{found}" leaves out records that changed' if found else "no parameter filters"
+    text = f'"{found}" leaves out records that changed, or may' if found else "no parameter filters"
     if assumed and effect is not False:
         # Refused, or not to be trusted.
         instance.conventions["updated_since_parameter"] = ""
@@ -122,7 +123,8 @@ def _misses_changes(instance: Instance, name: str) -> bool:
         (changed, key) for changed, created, key in moments if changed and (not created or changed - created > 2 * _SECOND)
     ]
     if not changes:
-        return False
+        # Nothing shows it, but the name may.
+        return not re.search("updat|modif|chang", name, re.IGNORECASE)
     changed, key = max(changes, key=lambda change: change[0])
     since = changed - _SECOND
     keys = instance.keys(instance.page({name: written(since, form)}, len(rows)))

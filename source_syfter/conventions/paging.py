@@ -33,6 +33,8 @@ _PARAMETERS = {
 }
 _OTHERS = ("updated_since_parameter", "api_key_parameter")
 _LARGEST_PAGE = 1000
+# Empty pages in a row, each with a token, that end a list.
+_MOST_EMPTY = 3
 _BEYOND = 100_000
 # What some servers give where nobody says how much, if two lists have it.
 _RARE_PAGES = {*range(5, 100, 5), 12, 102, 120, 125, 128, 150, 256, 400, 512}
@@ -437,12 +439,25 @@ def _find_end_of_tokens(instance: Instance) -> None:
     topic = "end of a list"
     if answer is not None and records is None:
         _conclude_no_page(instance, answer)
-    elif answer is not None and records == [] and _token_in(instance, answer) is not None:
+    elif answer is not None and records == [] and not _goes_on(instance, answer, size):
         instance.conventions["end_of_list"] = "short"
         instance.conclude(topic, "end_of_list", "a page with fewer records than the first; tokens come for ever")
     elif records == rows:
         instance.conventions["end_of_list"] = "repeated"
         instance.conclude(topic, "end_of_list", "a page that came before")
+
+
+def _goes_on(instance: Instance, answer: Answer, size: int) -> bool:
+    """Whether the empty page in `answer` ends the list by itself, or has records behind it: it may be filtered after paging."""
+    for _ in range(_MOST_EMPTY):
+        token = _token_in(instance, answer)
+        if token is None:
+            return True
+        behind = _after(instance, answer, token, size)
+        if behind is None or instance.records(behind) != []:
+            return True
+        answer = behind
+    return False
 
 
 def _token_in(instance: Instance, answer: Answer) -> Any:

@@ -38,9 +38,6 @@ def listings(manifest: Mapping[str, Any], settings: Settings) -> list[Listing]:
 def collections(manifest: Mapping[str, Any], settings: Settings) -> list[Settings]:
     """What is set of single collections, new ones included. Raises a config error for names that clash, and for gaps."""
     known = {name_of(stream).lower() for stream in manifest["streams"]}
-    for collection in settings["additional_collections"]:
-        if collection["name"].lower() in known:
-            raise problems.NAME_TAKEN(name=collection["name"])
     found = [*settings["collections"], *settings["additional_collections"]]
     exact, seen = {name_of(stream) for stream in manifest["streams"]}, set[str]()
     for collection in found:
