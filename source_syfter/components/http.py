@@ -212,7 +212,7 @@ def is_cut(response: requests.Response) -> bool:
     The length of a compressed body is that before it was unpacked, and a stream that ends too early unpacks without an error.
     """
     headers = response.headers
-    if "Content-Encoding" not in headers and "Content-Length" in headers:
+    if "Content-Encoding" not in headers and ("Content-Length" in headers or "Transfer-Encoding" in headers):
         return False
     try:
         document_of(response)
