@@ -92,6 +92,18 @@ def test_by_page_where_the_end_tells_no_total(instance: Instance, clock: Any, an
     assert not lost(read(by_page, "articles", state={"articles": {"updated_at": moment(0)}}), rows)
 
 
+def test_an_end_without_a_total_is_checked_once(instance: Instance) -> None:
+    """The total may be that of the whole list, in a read of changes."""
+    answers = [Answer({"data": some(3)[1:], "total": 50})]
+    instance.always_answers("articles", lambda asked: answers[0] if asked.query["page"] == "1" else Answer(b"", status=204))
+
+    outcome = read(config(conventions={"paging": "page", "end_of_list": "not_found"}), "articles", state=STATE)
+
+    assert outcome.completed("articles")
+    # Four in their turn; the total has others asked for ahead.
+    assert len(instance.asked) <= 8
+
+
 def test_by_page_while_an_earlier_one_is_read_again(instance: Instance, clock: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page that was read last may be farther back by then."""
     monkeypatch.setattr("source_syfter.components.lists.PageRead.upcoming", lambda self, place, count: [])

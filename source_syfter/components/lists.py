@@ -450,7 +450,7 @@ class PageRead(ListRead):
         # The total that was told last, by which page, and whether that is the one that was read last.
         self._total: Optional[int] = None
         self._told_by = first
-        self._is_told = self._is_aside = False
+        self._is_told = self._is_aside = self._is_end_checked = False
         # The page that was read last.
         self._shown = first
         # The page to go on with, while earlier ones are read again, down to the one that told the total before; what is known of
@@ -509,8 +509,10 @@ class PageRead(ListRead):
         self._note(page.total)
         self._shown = self.number
         self.following = self.number + 1 if found[1] or (self._again and marks) else None
-        # An end that does not tell the total, before as many were found, may hide that it fell.
-        least = page.total if page.total is not None or marks else self.audit.found
+        least = page.total
+        if not marks and least is None and not self._is_end_checked:
+            # An end that does not tell the total, before as many were found, may hide that it fell.
+            least, self._is_end_checked = self.audit.found, True
         if total is not None and least is not None and least < total and self.number > self._first:
             # What others deleted moved the rest up, beyond what was read.
             self._then, self.following = self.number + bool(marks), self.number - 1
