@@ -243,7 +243,6 @@ def test_templates_in_the_config_are_text(instance: Instance, overrides: dict[st
         "0x10",
         "٣",
         "Wed, 99 Foo 2026",
-        "Wed, 21 Oct 9999 07:28:00 GMT",
         "-0",
         " ",
         "1;2",
