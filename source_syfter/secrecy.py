@@ -208,7 +208,8 @@ def _encoded(text: str) -> Iterator[str]:
     """`text` as it is, and in the encodings that take it with what stands around it."""
     for plain in dict.fromkeys((text, text.strip())):
         # Undoing escapes makes a blank of each plus.
-        yield from (plain, plain.replace("+", " "))
+        # As text of Python: where it holds what looks like another escape, undoing one undoes the other.
+        yield from (plain, plain.replace("+", " "), repr(plain)[1:-1])
         encoded = plain.encode("utf-8", "surrogatepass")
         yield encoded.hex()
         for twice in (encoded, base64.b64encode(encoded)):

@@ -841,6 +841,38 @@ def test_a_filter_of_the_creation_is_not_used(instance: Instance, parameter: str
     assert f'"{parameter}" leaves out records that changed' in text(report, "changed since")
 
 
+@pytest.mark.parametrize(("parameter", "is_used"), [("since", False), ("modified_since", True)])
+def test_a_filter_of_which_nothing_shows_what_it_compares(instance: Instance, parameter: str, is_used: bool) -> None:
+    """No record has changed since its creation: then the name alone tells."""
+    for rows in instance.records.values():
+        for row in rows:
+            row["created_at"] = row["updated_at"]
+
+    def answer(asked: Asked) -> Answer:
+        query = {name: value for name, value in asked.query.items() if name != "updated_since"}
+        query |= {"updated_since": asked.query[parameter]} if parameter in asked.query else {}
+        return instance.page(replace(asked, query=query))
+
+    instance.always_answers(None, answer)
+
+    assert (conventions(probe(config())).get("updated_since_parameter") == parameter) == is_used
+
+
+def test_an_empty_page_with_a_token_is_no_end_where_records_lie_behind(instance: Instance) -> None:
+    """The instance filters after paging."""
+
+    def answer(asked: Asked) -> Answer:
+        first = int(asked.query.get("cursor", 0))
+        rows = instance.records[asked.stream]
+        page = rows[first : first + 3] if first != 3 else []
+        return Answer({"data": page, "next_cursor": first + 3 if first + 3 < len(rows) + 3 else None})
+
+    instance.records = {name: some(12) for name in STREAMS}
+    instance.always_answers(None, answer)
+
+    assert conventions(probe(config())).get("end_of_list", "empty") == "empty"
+
+
 def test_a_filter_of_the_creation_is_not_used_where_nothing_tells_the_creation(instance: Instance) -> None:
     for rows in instance.records.values():
         for row in rows:

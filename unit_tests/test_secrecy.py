@@ -246,3 +246,19 @@ def test_what_is_said_about_a_wrong_config_does_not_hold_a_secret(wrong: dict[st
 
     assert not succeeded
     assert "sk-hidden" not in message
+
+
+@pytest.mark.parametrize("secret", ["hdr-SECRET\\value/9+a", "sk-Lz9/qP+7&x=~\"Q'w%41"])
+def test_what_goes_along_with_a_line_of_debug_holds_no_secret(secret: str, caplog: pytest.LogCaptureFixture) -> None:
+    """The framework logs headers as a field, as text of a dict of Python within JSON."""
+    hide_secrets(config(additional_headers=[{"name": "X-Account", "value": secret}]))
+
+    with caplog.at_level(logging.DEBUG, logger="airbyte"):
+        logging.getLogger("airbyte").debug(
+            "asked", extra={"headers": str({"X-Account": secret}), "url": f"https://x/?k={quote(secret)}"}
+        )
+
+    shown = json.dumps({name: str(getattr(caplog.records[-1], name)) for name in ("headers", "url")})
+    assert "SECRET" not in shown
+    assert "Lz9" not in shown
+    assert "X-Account" in shown

@@ -340,3 +340,12 @@ def test_unknown_keys_do_no_harm(instance: Instance) -> None:
     given["credentials"]["future"] = 3
 
     assert read(given, "articles").completed("articles")
+
+
+def test_a_header_that_nothing_else_sends_may_be_added(instance: Instance) -> None:
+    header = {"name": "Authorization", "value": "Basic Z2F0ZQ=="}
+    given = config(additional_headers=[header], conventions={"api_key_header": "X-API-Key"})
+
+    assert read(given, "articles").completed("articles")
+    assert instance.asked[0].headers["Authorization"] == header["value"]
+    assert not check(config(additional_headers=[header]), "articles")[0]
