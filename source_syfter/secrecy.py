@@ -230,7 +230,7 @@ def _base64_forms(data: bytes) -> Iterator[str]:
 def _literal_forms(secrets: Iterable[str]) -> list[str]:
     found: set[str] = set()
     for text in dict.fromkeys(each for secret in secrets for each in (secret, secret.strip())):
-        found |= {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], repr(text)[1:-1], html.escape(text)}
+        found |= {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1], html.escape(text)}
         for escaped in (quote(text), quote(text, safe=""), quote_plus(text), quote(text, safe="!'()*~")):
             tilde = escaped.replace("~", "%7E")
             found |= {each if upper else _lower(each) for each in (escaped, tilde) for upper in (True, False)}

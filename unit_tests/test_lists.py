@@ -84,34 +84,32 @@ class Flights(Lane):
         """The server answers them all the same."""
 
 
-def read_whole(read: Any, place: str, ask: Callable[[int], Page]) -> tuple[list[Any], int]:
-    """The keys that are read, and how many requests it takes. `place`: the attribute of `read` that says what to ask for."""
+def read_whole(read: Any, ask: Callable[[int], Page]) -> tuple[list[Any], int]:
+    """The keys that are read, and how many requests it takes."""
     found, requests = list[Any](), 0
     read.begin()
     while True:
         requests += 1
         assert requests < 10_000
-        found += [record["id"] for record in read.take(ask(getattr(read, place)))]
-        token = read.following if read.following is not None else read.rest(getattr(read, place))
+        found += [record["id"] for record in read.take(ask(read.place))]
+        token = read.following if read.following is not None else read.rest(read.place)
         if token is None:
             return found, requests
         if token == BEGINNING:
             read.begin()
         else:
-            setattr(read, place, token)
+            read.place = token
 
 
 def by_offset(listing: Changing, limit: int, width: int = 1) -> tuple[list[Any], int]:
-    return flown(listing, OffsetRead("articles"), "offset", lambda offset: offset, limit, width)
+    return flown(listing, OffsetRead("articles"), lambda offset: offset, limit, width)
 
 
 def by_page(listing: Changing, limit: int, width: int = 1) -> tuple[list[Any], int]:
-    return flown(listing, PageRead("articles", 0), "number", lambda number: number * limit, limit, width)
+    return flown(listing, PageRead("articles", 0), lambda number: number * limit, limit, width)
 
 
-def flown(
-    listing: Changing, read: Any, place: str, offset: Callable[[int], int], limit: int, width: int
-) -> tuple[list[Any], int]:
+def flown(listing: Changing, read: Any, offset: Callable[[int], int], limit: int, width: int) -> tuple[list[Any], int]:
     """Reads `listing`, with up to `width` requests under way, as `PageRequester` asks for them."""
     lane = Flights(width, listing.random)
     ahead = Ahead(lane)
@@ -133,7 +131,7 @@ def flown(
             ask_more(number, width)
         return page  # type: ignore[no-any-return]
 
-    return read_whole(read, place, ask)
+    return read_whole(read, ask)
 
 
 # Changes a second; a page takes a tenth of one.
@@ -196,7 +194,7 @@ def test_a_record_that_moved_to_the_end_hides_nothing(before: list[int], limit: 
         shown = keys[offset : offset + limit]
         return Page([{"id": key} for key in shown], list(shown), len(keys))
 
-    found, _ = read_whole(OffsetRead("articles"), "offset", ask)
+    found, _ = read_whole(OffsetRead("articles"), ask)
     assert set(found) == set(before)
 
 

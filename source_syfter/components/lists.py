@@ -238,7 +238,7 @@ class OffsetRead(ListRead):
     def __init__(self, stream: str, end_of_list: str = "empty") -> None:
         super().__init__(stream, end_of_list)
         # Of the page that is asked for, of the one after it, and of the end of the page that was read last.
-        self.offset = 0
+        self.place = 0
         self.following: Optional[int] = None
         self._end = 0
         # The longest page.
@@ -251,21 +251,21 @@ class OffsetRead(ListRead):
 
     def begin(self) -> None:
         super().begin()
-        self._marks, self.offset, self._back = [], 0, 0
+        self._marks, self.place, self._back = [], 0, 0
 
     def resume(self, position: Position) -> Optional[Place]:
         if type(position.place) is not int or position.place < 0 or not position.known:
             return None
         self._entered(position)
-        self.offset, self._is_anchored = position.place, not position.is_plain
-        return Place(self.offset)
+        self.place, self._is_anchored = position.place, not position.is_plain
+        return Place(self.place)
 
     @property
     def position(self) -> Optional[Position]:
         if not self._marks or self.following is None or self._on_trial or self._back:
             return None
         # A list without anchors is entered at the page that was read last.
-        place = self.following if self._is_anchored else self.offset
+        place = self.following if self._is_anchored else self.place
         return Position(place, known_of(self._marks), self.audit.found, self.audit.least, not self._is_anchored)
 
     def _continued(self, page: Page, position: Position) -> tuple[Sequence[Record], list[Any]]:
@@ -287,7 +287,7 @@ class OffsetRead(ListRead):
         return [], []
 
     def enter(self, place: Any) -> None:
-        self._marks, self.offset = [], place
+        self._marks, self.place = [], place
 
     def upcoming(self, place: int, count: int) -> list[int]:
         if not (self._is_anchored and self._is_proven) or self._on_trial or self._back or self._resuming:
@@ -306,8 +306,8 @@ class OffsetRead(ListRead):
         """The offset to ask for in place of one within a page, which was refused; None if it is no wonder."""
         if not self._is_anchored or self._is_proven or self._on_trial or not self._marks:
             return None
-        self._on_trial, self.offset = True, self._end
-        return self.offset
+        self._on_trial, self.place = True, self._end
+        return self.place
 
     def _fresh(self, page: Page) -> tuple[Sequence[Record], list[Any]]:
         marks, before = page.marks, self._marks
@@ -315,6 +315,16 @@ class OffsetRead(ListRead):
             return self._accept(page, marks)
         if self._on_trial or not self._is_anchored:
             return self._plain(page, marks, before)
+        if self._is_looking:
+            self._is_looking = False
+            if not marks:
+                # Whether it counts in pages or gives all at once, there is no more.
+                self.following = None
+                return [], []
+        elif not marks and not (self._is_proven or self._back or self._has_looked) and self.place > 1:
+            self._is_looking = self._has_looked = True
+            self.following = 1
+            return [], []
         self._same = self._same + 1 if len(marks) > 1 and marks == before and not self._back else 0
         if self._same and not self._is_proven:
             # The instance counts in pages, or it ignores the offset.
@@ -326,18 +336,8 @@ class OffsetRead(ListRead):
                 raise self._repeated(marks)
             self.following = None
             return [], []
-        if self._is_looking:
-            self._is_looking = False
-            if not marks:
-                # Whether it counts in pages or gives all at once, there is no more.
-                self.following = None
-                return [], []
-        elif not marks and not (self._is_proven or self._back or self._has_looked) and self.offset > 1:
-            self._is_looking = self._has_looked = True
-            self.following = 1
-            return [], []
         # A total of fewer than this page shows is none of the whole list.
-        is_total = page.total is not None and page.total >= self.offset + len(marks)
+        is_total = page.total is not None and page.total >= self.place + len(marks)
         fell = is_total and self._total is not None and page.total is not None and page.total < self._total
         self._total = page.total
         # Where others deleted what stood before it, an anchor that moved to the end hides what it has left behind.
@@ -356,7 +356,7 @@ class OffsetRead(ListRead):
 
     def _accept(self, page: Page, marks: list[Mark]) -> tuple[Sequence[Record], list[Any]]:
         self._marks = marks
-        self._end = self.offset + len(marks)
+        self._end = self.place + len(marks)
         self._length = max(self._length, len(marks))
         if self._length == 1 and self._is_anchored:
             # It would hold nothing but its anchor.
@@ -367,7 +367,7 @@ class OffsetRead(ListRead):
             self.following = self._end - (not self._on_trial)
         else:
             # Where pages begin at multiples of their length only, so does the one behind a short page.
-            self.following = self.offset + self._length
+            self.following = self.place + self._length
         return page.records, page.keys
 
     def _plain(self, page: Page, marks: list[Mark], before: list[Mark]) -> tuple[Sequence[Record], list[Any]]:
@@ -397,9 +397,9 @@ class OffsetRead(ListRead):
         if marks and marks[0] in known and max(shared) > shared[0]:
             # What others move stands out of its order; where there is none, most does.
             self._disorder += 4 * sum(map(gt, shared, shared[1:])) > len(shared)
-        elif self.offset > 0:
+        elif self.place > 0:
             self._back += 1
-            back = self.offset - (self._length - 1)
+            back = self.place - (self._length - 1)
             self.following = back if back > 0 and self._back < _MOST_BACK else 0
             return [], []
         else:
@@ -445,14 +445,14 @@ class PageRead(ListRead):
 
     def __init__(self, stream: str, first: int, end_of_list: str = "empty") -> None:
         super().__init__(stream, end_of_list)
-        self._first = self.number = first
+        self._first = self.place = first
         self.following: Optional[int] = None
-        # The total that was told last, by which page, and whether that is the one that was read last.
+        # The total that was told last, and by which page.
         self._total: Optional[int] = None
         self._told_by = first
-        self._is_told = self._is_aside = self._is_end_checked = False
         # The page that was read last.
         self._shown = first
+        self._is_aside = self._is_end_checked = False
         # The page to go on with, while earlier ones are read again, down to the one that told the total before; what is known of
         # the last two, and of the one before.
         self._then: Optional[int] = None
@@ -462,14 +462,14 @@ class PageRead(ListRead):
 
     def begin(self) -> None:
         super().begin()
-        self.number, self._total, self._then = self._first, None, None
+        self.place, self._total, self._then = self._first, None, None
 
     def resume(self, position: Position) -> Optional[Place]:
         if type(position.place) is not int or not position.known:
             return None
         self._entered(position)
-        self.number = position.place
-        return Place(self.number)
+        self.place = position.place
+        return Place(self.place)
 
     @property
     def position(self) -> Optional[Position]:
@@ -482,7 +482,7 @@ class PageRead(ListRead):
         if last is not None:
             self._resuming = None
             super()._fresh(page)
-            self._shown, self.following = self.number, self.number + 1
+            self.following = self.place + 1
             self._note(page.total)
             return page.records[last + 1 :], page.keys[last + 1 :]
         self._search += 1
@@ -494,7 +494,7 @@ class PageRead(ListRead):
         return [], []
 
     def enter(self, place: Any) -> None:
-        self.number, self._total = place, None
+        self.place, self._total = place, None
 
     def _fresh(self, page: Page) -> tuple[Sequence[Record], list[Any]]:
         marks, before, total = page.marks, self._marks, self._total
@@ -502,20 +502,19 @@ class PageRead(ListRead):
             return self._checked(page, marks)
         if page.is_ahead and (page.total != total or not self._is_told):
             # Others changed the list: in its turn the page may be another one.
-            self.following, self._is_aside = self.number, True
+            self.following, self._is_aside = self.place, True
             return [], []
         self._is_aside = False
         found, told_by = super()._fresh(page), self._told_by
         self._note(page.total)
-        self._shown = self.number
-        self.following = self.number + 1 if found[1] or (self._again and marks) else None
+        self.following = self.place + 1 if found[1] or (self._again and marks) else None
         least = page.total
         if not marks and least is None and not self._is_end_checked:
             # An end that does not tell the total, before as many were found, may hide that it fell.
             least, self._is_end_checked = self.audit.found, True
-        if total is not None and least is not None and least < total and self.number > self._first:
+        if total is not None and least is not None and least < total and self.place > self._first:
             # What others deleted moved the rest up, beyond what was read.
-            self._then, self.following = self.number + bool(marks), self.number - 1
+            self._then, self.following = self.place + bool(marks), self.place - 1
             self._since, self._before, self._known = told_by, {*before}, {*before, *marks}
         return found
 
@@ -524,9 +523,14 @@ class PageRead(ListRead):
         return super().is_settled and self._then is None and not self._is_aside
 
     def _note(self, total: Optional[int]) -> None:
-        self._is_told = total is not None
-        if self._is_told:
-            self._total, self._told_by = total, self.number
+        self._shown = self.place
+        if total is not None:
+            self._total, self._told_by = total, self.place
+
+    @property
+    def _is_told(self) -> bool:
+        """Whether the page that was read last told the total."""
+        return self._total is not None and self._told_by == self._shown
 
     def upcoming(self, place: int, count: int) -> list[int]:
         if self._total is None or not self._is_told or self._then is not None or self._resuming:
@@ -540,8 +544,8 @@ class PageRead(ListRead):
         # The page that was read before has to be in it: one of its records alone may have moved.
         shared = [mark for mark in marks if mark in self._before]
         is_joint = bool(shared) and (marks[0] == shared[0] or len(shared) > 1)
-        if self.number > self._first and (self.number > self._since or not is_joint):
-            self.following = self.number - 1
+        if self.place > self._first and (self.place > self._since or not is_joint):
+            self.following = self.place - 1
         else:
             self.following, self._then = self._then, None
         self._known.update(marks)

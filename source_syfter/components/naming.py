@@ -88,6 +88,8 @@ class FieldNames:
     def __init__(self, renames: Mapping[str, str], snake: bool) -> None:
         self.renames = dict(renames)
         self._snake = snake
+        # Records of a list have mostly the same fields.
+        self._without_clashes = lru_cache(maxsize=256)(self._settled)
 
     def __bool__(self) -> bool:
         return self._snake or bool(self.renames)
@@ -102,11 +104,14 @@ class FieldNames:
         A field whose name a renamed one takes gets a number behind its own: no value is lost.
         """
         result = {self.of(name): value for name, value in record.items()}
-        return result if len(result) == len(record) else self._without_clashes(record)
+        if len(result) == len(record):
+            return result
+        return dict(zip(self._without_clashes(tuple(record)), record.values(), strict=True))
 
-    def _without_clashes(self, record: Mapping[str, Any]) -> Record:
+    def _settled(self, sent: tuple[str, ...]) -> tuple[str, ...]:
+        """The names that fields get some of which want the same one."""
         # First what was given a name, then what has it, then by name, so that all records of a page agree.
-        names = sorted(record, key=lambda name: (name not in self.renames, self.of(name) != name, name.swapcase()))
+        names = sorted(sent, key=lambda name: (name not in self.renames, self.of(name) != name, name.swapcase()))
         wanted, new = {self.of(name) for name in names}, dict[str, str]()
         for name in names:
             found = self.of(name)
@@ -115,4 +120,4 @@ class FieldNames:
             while found in new.values() or (found in wanted and found != self.of(name)):
                 found = _numbered(found)
             new[name] = found
-        return {new[name]: value for name, value in record.items()}
+        return tuple(new[name] for name in sent)

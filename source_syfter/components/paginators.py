@@ -121,17 +121,22 @@ class OnePage(UntilEmpty):
 
 
 @dataclass
-class OffsetIncrement(UntilEmpty):
-    """The offset is that of the last record so far: see `OffsetRead`."""
-
-    def _new_list(self) -> OffsetRead:
-        return OffsetRead(self._stream, self.end_of_list)
+class _Increment(UntilEmpty):
+    """Goes on at the place that the read of the list asks for next."""
 
     def _next(self, response: requests.Response, page: Page, token: Any) -> Optional[Any]:
         if self._list.following is None:
             return None
-        self._list.offset = self._list.following
+        self._list.place = self._list.following
         return Place(self._list.following)
+
+
+@dataclass
+class OffsetIncrement(_Increment):
+    """The offset is that of the last record so far: see `OffsetRead`."""
+
+    def _new_list(self) -> OffsetRead:
+        return OffsetRead(self._stream, self.end_of_list)
 
     def token_near_end(self, total: int, pages: int, size: int) -> Optional[int]:
         # Each page but the first begins with a record of the one before it.
@@ -139,7 +144,7 @@ class OffsetIncrement(UntilEmpty):
 
 
 @dataclass
-class PageIncrement(UntilEmpty):
+class PageIncrement(_Increment):
     """Numbers pages from `start_from_page`, which is sent with the first request, too: see `PageRead`."""
 
     start_from_page: str = "1"
@@ -149,12 +154,6 @@ class PageIncrement(UntilEmpty):
 
     def _first(self) -> Optional[Any]:
         return Place(self.start_from_page)
-
-    def _next(self, response: requests.Response, page: Page, token: Any) -> Optional[Any]:
-        if self._list.following is None:
-            return None
-        self._list.number = self._list.following
-        return Place(self._list.following)
 
     def token_near_end(self, total: int, pages: int, size: int) -> Optional[int]:
         return int(self.start_from_page) + -(-total // size) - pages

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from typing import Any, Optional
 
+from source_syfter.components.naming import snake_case
 from source_syfter.conventions.edits import Assumption
 from source_syfter.probing.instance import Instance
-from source_syfter.probing.names import CHANGES
+from source_syfter.probing.names import CHANGED, CHANGES
 from source_syfter.settings import Settings
 from source_syfter.timestamps import epoch_to_iso, parse, written
 
@@ -124,7 +124,7 @@ def _misses_changes(instance: Instance, name: str) -> bool:
     ]
     if not changes:
         # Nothing shows it, but the name may.
-        return not re.search("updat|modif|chang", name, re.IGNORECASE)
+        return not CHANGED.search(snake_case(name))
     changed, key = max(changes, key=lambda change: change[0])
     since = changed - _SECOND
     keys = instance.keys(instance.page({name: written(since, form)}, len(rows)))

@@ -74,13 +74,17 @@ def tailor(definitions: Component, settings: Settings) -> None:
     if settings["conventions"]["api_key_parameter"]:
         authenticators = definitions["authenticator"]["authenticator"]
         replace(authenticators, "authenticators", "api_key", value=reference("api_key_parameter_authenticator"))
+    _add_headers(definitions, settings)
+    if settings["credentials"]["auth_type"].startswith("oauth2"):
+        filters = definitions["error_handler"]["response_filters"]
+        filters[filters.index(reference("wrong_credentials"))] = reference("wrong_credentials__oauth")
+
+
+def _add_headers(definitions: Component, settings: Settings) -> None:
     for place, header in enumerate(settings["additional_headers"]):
         # As JSON, for the same reason as the key.
         value = f"{{{{ config['additional_headers'][{place}]['value'] | tojson }}}}"
         definitions["requester"]["request_headers"][header["name"]] = value
-    if settings["credentials"]["auth_type"].startswith("oauth2"):
-        filters = definitions["error_handler"]["response_filters"]
-        filters[filters.index(reference("wrong_credentials"))] = reference("wrong_credentials__oauth")
 
 
 def bundle(definitions: Component, settings: Settings) -> None:
@@ -112,9 +116,7 @@ def bundle(definitions: Component, settings: Settings) -> None:
     }
     chosen = definitions["authenticator"]["authenticator"]["authenticators"]
     chosen["oauth2_refresh_token"] = reference("oauth2_refresh_authenticator")
-    for place, header in enumerate(settings["additional_headers"]):
-        value = f"{{{{ config['additional_headers'][{place}]['value'] | tojson }}}}"
-        definitions["requester"]["request_headers"][header["name"]] = value
+    _add_headers(definitions, settings)
     # The stock framework has nothing to bound redirects and bodies with.
     definitions["authenticator"] = definitions["authenticator"]["authenticator"]
 

@@ -11,6 +11,7 @@ from source_syfter.components.naming import singular, snake_case
 from source_syfter.conventions.edits import Assumption, Component
 from source_syfter.probing import bodies
 from source_syfter.probing.instance import Instance
+from source_syfter.probing.names import CHANGED
 from source_syfter.settings import Settings
 
 # What the probe tries, likeliest first.
@@ -24,7 +25,7 @@ _MANY, _ENOUGH = 100, 10
 # Likeliest first, each on its own.
 _CREATED = [re.compile(r"creat|insert|made|(^|_)add(ed)?(_|$)")]
 _UPDATED = [
-    re.compile(r"updat|modif|chang|edit|revis|(^|_)(system_?)?mod_?(stamp|time|date)|mtime"),
+    CHANGED,
     re.compile("last_?activity"),
 ]
 

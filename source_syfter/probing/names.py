@@ -97,6 +97,8 @@ LAST_KEYS = named(
     offset_id continue_after next_id search_after page_after since_key min_key
     """,
 )
+# What says of a field or a parameter, in snake_case, that it is about the last change.
+CHANGED = re.compile(r"updat|modif|chang|edit|revis|(^|_)(system_?)?mod_?(stamp|time|date)|mtime")
 CHANGES = named(
     """
     updated_since modified_since modified_after updated_after since changed_since updatedSince modifiedSince updated_from

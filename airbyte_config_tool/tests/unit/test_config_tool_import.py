@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 from config_tool_support.harness import Run, write_octavia
+from config_tool_support.standin import WORKSPACE
 
 from airbyte_config_tool.octavia import upgrade
 
-WORKSPACE = "9d2a7e0c-5c1b-4a3e-9f0e-2f6f6f1f3a10"
 SOURCE = """\
 # Configuration for airbyte/source-syfter
 resource_name: "crm"

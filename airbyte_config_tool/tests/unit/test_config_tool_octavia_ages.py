@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 from config_tool_support.harness import Run, edit, write_octavia
+from config_tool_support.standin import WORKSPACE
 
-WORKSPACE = "9d2a7e0c-5c1b-4a3e-9f0e-2f6f6f1f3a10"
 IDS = {"sources/crm": "1" * 8 + "-1111-4111-8111-" + "1" * 12, "destinations/dwh": "2" * 8 + "-2222-4222-8222-" + "2" * 12}
 
 # `octavia generate source`: every optional field is written out, empty; alternatives are comments.
