@@ -176,10 +176,15 @@ UNKNOWN_FAILURE = Problem("request-refused", TRANSIENT, "{stream}: the instance 
 NOT_JSON = Problem("not-json", CONFIG,
     "{stream}: the instance answered with {what} instead of JSON",
     "Check that the host is the address of the instance itself and not of a sign-in or status page, and that the path "
-    "prefix (conventions.path_prefix) is right; records are expected under conventions.records_path.")
+    "prefix (conventions.path_prefix) is right; records are expected under conventions.records_path. If lists end so after their "
+    "last page, set conventions.end_of_list to not_found.")
 UNKNOWN_ENVELOPE = Problem("unknown-envelope", CONFIG,
     "{stream}: no array of records {where} in the answer{shape}",
-    'Set conventions.records_path to the path of the records ("." if the body itself is the array).')
+    'Set conventions.records_path to the path of the records ("." if the body itself is the array). If lists end so after their '
+    "last page, set conventions.end_of_list to not_found.")
+NO_SUCH_PAGE = Problem("collection-missing", CONFIG,
+    "{stream}: the instance answered that there is no such page (404), behind others of the same list",
+    "If lists end so, set conventions.end_of_list to not_found; if not, try again, and ask who runs the instance if it persists.")
 ERROR_BESIDE_LIST = Problem("error-beside-list", CONFIG,
     "{stream}: the instance gives an empty list and says beside it that there was an error",
     "Ask who runs the instance what it means; if it names a parameter, rename or empty that under API conventions.")
@@ -201,7 +206,7 @@ REPEATED_PAGE = Problem("repeated-page", CONFIG,
     "{stream}: the instance gives the same page of {count} records again and again, so it ignores the paging parameter or "
     "repeats its last page",
     "Set conventions.paging (and the parameter's name) to how this instance pages; \"none\" if it gives everything at "
-    "once.")
+    "once; conventions.end_of_list to repeated if the last page comes again past the end.")
 UNSTABLE_ORDER = Problem("unstable-order", CONFIG,
     "{stream}: pages do not continue one another, so records would be missed: the instance lists in no stable order, or it does "
     "not count its offset in records",

@@ -181,7 +181,9 @@ def test_a_list_that_ends_where_nothing_is_found(instance: Instance, end: Answer
     assert read(config(conventions={"end_of_list": "not_found"}), "articles").ids("articles") == [1, 2, 3]
     instance.asked.clear()
     instance._count.clear()
-    assert not read(config(), "articles").completed("articles"), "unless the settings say so"
+    outcome = read(config(), "articles")
+    assert not outcome.completed("articles"), "unless the settings say so"
+    assert "conventions.end_of_list to not_found" in outcome.message_of("articles")
 
 
 def test_what_is_no_answer_of_a_list_is_no_end(instance: Instance) -> None:
@@ -221,6 +223,12 @@ def test_nothing_on_the_first_page_is_no_end(instance: Instance, end: Answer) ->
     instance.always_answers("articles", end)
 
     assert not read(config(conventions={"end_of_list": "not_found"}), "articles").completed("articles")
+
+
+def test_a_collection_that_is_missing_is_no_end_of_a_list(instance: Instance) -> None:
+    instance.always_answers("articles", Answer(status=404))
+
+    assert "end_of_list" not in read(config(), "articles").message_of("articles")
 
 
 def test_a_repeated_page_and_a_short_page_can_end_a_list(instance: Instance) -> None:

@@ -78,7 +78,9 @@ class ErrorHandler(DefaultErrorHandler):
             action, error = ResponseAction.RETRY, problems.CUT_BODY(stream=self._stream)
         elif response_or_exception.status_code in (200, 204):
             return ErrorResolution(ResponseAction.SUCCESS)
-        elif self._ends_list(response_or_exception):
+        elif self._is_beyond(response_or_exception):
+            if self.config["conventions"]["end_of_list"] != "not_found":
+                raise problems.NO_SUCH_PAGE(own_words(response_or_exception), stream=self._stream)
             # For the CDK a 404 would be no page, behind which nothing is asked for, whatever the list still needs.
             response_or_exception.status_code = 204
             return ErrorResolution(ResponseAction.SUCCESS)
@@ -89,11 +91,10 @@ class ErrorHandler(DefaultErrorHandler):
         setattr(response_or_exception, _ERROR, error)
         return ErrorResolution(action, error.failure_type, error.text)
 
-    def _ends_list(self, response: requests.Response) -> bool:
-        """Whether a 404 is the end of a list of which pages were read."""
+    def _is_beyond(self, response: requests.Response) -> bool:
+        """Whether it is a 404 to a list of which pages were read."""
         read = context_of(self.config).lists.get(self._stream)
-        is_beyond = response.status_code == 404 and read is not None and read.pages > 0
-        return bool(is_beyond and self.config["conventions"]["end_of_list"] == "not_found")
+        return response.status_code == 404 and read is not None and read.pages > 0
 
     def refusal(self, response: requests.Response) -> tuple[ResponseAction, SyfterError]:
         """What `response`, which is not ok, leads to, and the error that it is if nothing is tried any more."""
