@@ -183,8 +183,9 @@ UNKNOWN_ENVELOPE = Problem("unknown-envelope", CONFIG,
     'Set conventions.records_path to the path of the records ("." if the body itself is the array). If lists end so after their '
     "last page, set conventions.end_of_list to not_found.")
 NO_SUCH_PAGE = Problem("collection-missing", CONFIG,
-    "{stream}: the instance answered that there is no such page (404), behind others of the same list",
-    "If lists end so, set conventions.end_of_list to not_found; if not, try again, and ask who runs the instance if it persists.")
+    "{stream}: the instance has no such page of this collection (404), though it gave others",
+    "If its lists end so, set conventions.end_of_list to not_found; if not, try again, and then deselect the stream in the "
+    "connection or check the path prefix (conventions.path_prefix).")
 ERROR_BESIDE_LIST = Problem("error-beside-list", CONFIG,
     "{stream}: the instance gives an empty list and says beside it that there was an error",
     "Ask who runs the instance what it means; if it names a parameter, rename or empty that under API conventions.")
