@@ -201,9 +201,16 @@ def held(body: bytes) -> tuple[list[Any] | None, Any]:
         document = json.loads(body)
     except ValueError:
         return None, None
-    records = document.get("data") if isinstance(document, dict) else None
+    if not isinstance(document, dict):
+        return None, None
+    records, total = document.get("data"), document.get("total")
+    digits = int(total) if isinstance(total, str) and total.isdecimal() and len(total) <= 18 else total
+    says_none = type(digits) in (int, float) and digits == 0
+    if not records and says_none and not any(document.get(name) for name in ("error", "errors")):
+        # By the contract no array is needed then.
+        records = []
     is_page = isinstance(records, list) and all(record and isinstance(record, dict) for record in records)
-    return (records, document.get("total")) if is_page else (None, None)
+    return (records, total) if is_page else (None, None)
 
 
 @fuzz
