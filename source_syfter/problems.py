@@ -64,6 +64,9 @@ UNWRITABLE_OUTPUT = Problem("unwritable-output", CONFIG, "The output cannot be w
 
 NO_OBJECT = Problem("invalid-config", CONFIG, "The configuration is not a JSON object", 'Write it as {{"credentials": ...}}.')
 NO_DATE = Problem("invalid-config", CONFIG, '{field}: "{value}" is not a date', "Write it as 2024-01-31.")
+FUTURE_START = Problem("invalid-config", CONFIG,
+    "Start date (start_date): {date} lies in the future, so nothing would be read",
+    "Enter an earlier one, or none for all records.")
 NO_SCHEME = Problem("invalid-config", CONFIG, "{field} names no scheme", "Choose one of {choices}.")
 MISSING = Problem("invalid-config", CONFIG, "{field} is missing", "Enter it.")
 EMPTY = Problem("invalid-config", CONFIG, "{field} is empty", "Enter it.")
@@ -85,6 +88,9 @@ STREAM_TWICE = Problem("invalid-catalog", CONFIG,
     '--catalog: the stream "{stream}" stands twice in the configured catalog',
     "Leave one of them out, or refresh the source schema of the connection.")
 NAME_TWICE = Problem("invalid-config", CONFIG, 'Collections: the name "{name}" stands twice', "Choose another name.")
+NAME_LOST = Problem("invalid-config", CONFIG,
+    '{stream}: collections[].fields gives "{field}" another name, but as {name} it leads the sync',
+    "Take it out of fields; its column is called {name}.")
 INCOMPLETE_COLLECTION = Problem("invalid-config", CONFIG,
     'Collections: "{name}" is no stream of the connector, so it needs path and primary_key',
     "Enter them, or correct the name.")
@@ -184,8 +190,8 @@ UNKNOWN_ENVELOPE = Problem("unknown-envelope", CONFIG,
     "last page, set conventions.end_of_list to not_found.")
 NO_SUCH_PAGE = Problem("collection-missing", CONFIG,
     "{stream}: the instance has no such page of this collection (404), though it gave others",
-    "If its lists end so, set conventions.end_of_list to not_found; if not, try again, and then deselect the stream in the "
-    "connection or check the path prefix (conventions.path_prefix).")
+    "Set conventions.end_of_list to not_found if its lists end so. Deselect the stream in the connection if the instance does "
+    "not have it any more; if every stream says this, set the path prefix (conventions.path_prefix).")
 ERROR_BESIDE_LIST = Problem("error-beside-list", CONFIG,
     "{stream}: the instance gives an empty list and says beside it that there was an error",
     "Ask who runs the instance what it means; if it names a parameter, rename or empty that under API conventions.")

@@ -8,7 +8,7 @@ import logging
 import re
 import time
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -105,7 +105,7 @@ class SourceSyfter(ConcurrentDeclarativeSource):
             for name in names:
                 if names.count(name) > 1:
                     raise problems.STREAM_TWICE(stream=name)
-            in_full = {each.stream.name for each in streams if each.sync_mode is SyncMode.full_refresh}
+            self._in_full = in_full = {each.stream.name for each in streams if each.sync_mode is SyncMode.full_refresh}
             self._context.columns = {each.stream.name: Columns(each.stream.json_schema) for each in streams}
             self._listing = _listing(settings)
             self._listings = listings(definition, settings)
@@ -115,7 +115,7 @@ class SourceSyfter(ConcurrentDeclarativeSource):
             else:
                 definition = tailored(definition, settings, in_full if settings["start_date"] is None else ())
             self._cursors = cursor_fields(definition)
-            chains = _chains(state or [], self._cursors, in_full, self._listing)
+            chains = self._chains_in(state or [])
             # The CDK would resume a full refresh from its state, too.
             state = [each for each in state or [] if not each.stream or each.stream.stream_descriptor.name not in in_full]
             self._previous = _previous(state, self._cursors)
@@ -156,6 +156,8 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         if self._error:
             return _failed(self._error)
         self._warn_of_http(logger)
+        if self._starts_ahead:
+            return _failed(problems.FUTURE_START(date=self._settings["start_date"]))
         refused: list[SyfterError] = []
         context = Context(run_context.CHECK, deadline=time.monotonic() + _LONGEST_CHECK)
         for stream in SourceSyfter(config=self.raw_config, context=context).streams({}):
@@ -222,6 +224,8 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         self._warn_of_http(logger)
         self._began = timestamps.now()
         self._context.lane = Lane(self._settings["num_workers"])
+        if self._starts_ahead:
+            logger.warning(problems.FUTURE_START(date=self._settings["start_date"]).text)
         for name, value in self._previous.items():
             if self._is_ahead(name):
                 text = "lies in the future, so nothing is newer. Clear its data in the connection to read it again."
@@ -295,6 +299,36 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         if address:
             logger.warning(f"{address} is reached without encryption: credentials and data can be read on the way.")
 
+    def _listing_of(self, name: str) -> str:
+        """What a position belongs to: a full refresh and an incremental read do not continue each other."""
+        return f"{self._listing}-{'full' if name in self._in_full else 'changes'}"
+
+    def _chains_in(self, state: list[AirbyteStateMessage]) -> dict[str, Chain]:
+        """Where the reads that were cut off go on, by stream; takes the positions out of `state`."""
+        found: dict[str, Chain] = {}
+        for message in state:
+            stream = message.stream
+            values = dict(vars(stream.stream_state)) if stream and stream.stream_state else {}
+            if not stream or positions.FIELD not in values:
+                continue
+            position = values.pop(positions.FIELD)
+            name = stream.stream_descriptor.name
+            stream.stream_state = AirbyteStateBlob(values)
+            cursor = parse(values.get(self._cursors.get(name) or "")) if name not in self._in_full else None
+            chain = positions.chain_in(position, to_iso(cursor) if cursor else "", self._listing_of(name))
+            if chain:
+                found[name] = chain
+            else:
+                LOGGER.info(f"{name}: an earlier attempt was made with other settings or another state, so it is not continued.")
+        return found
+
+    @property
+    def _starts_ahead(self) -> bool:
+        """Whether nothing can be read, for the start date lies in the future."""
+        start = parse(self._settings["start_date"])
+        # A day ahead: it may be today's where the user is.
+        return start is not None and start - self._began > timedelta(days=1)
+
     def _is_ahead(self, name: str) -> bool:
         """Whether the state of a stream is further in the future than clocks differ."""
         previous = self._previous.get(name)
@@ -309,7 +343,7 @@ class SourceSyfter(ConcurrentDeclarativeSource):
         """The message that has a read of the stream go on at `position`."""
         chain, previous = self._chains.get(name), self._previous.get(name)
         cursor, newest = to_iso(previous) if previous else "", max(self._tuned[name].newest, chain.newest if chain else "")
-        self._written[name] = self._state(name, Chain(cursor, to_iso(self._cap(name)), newest, self._listing, position))
+        self._written[name] = self._state(name, Chain(cursor, to_iso(self._cap(name)), newest, self._listing_of(name), position))
         state = AirbyteStreamState(stream_descriptor=StreamDescriptor(name=name), stream_state=self._written[name])
         return AirbyteMessage(type=Type.STATE, state=AirbyteStateMessage(type=AirbyteStateType.STREAM, stream=state))
 
@@ -363,28 +397,6 @@ def _listing(settings: Settings) -> str:
     names = ("host", "conventions", "start_date", "lookback_window_minutes", "collections", "additional_collections")
     text = json.dumps([settings[name] for name in names], sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
-
-
-def _chains(
-    state: list[AirbyteStateMessage], cursors: Mapping[str, Optional[str]], in_full: Collection[str], listing: str
-) -> dict[str, Chain]:
-    """Where the reads that were cut off go on, by stream; takes the positions out of `state`."""
-    found: dict[str, Chain] = {}
-    for message in state:
-        stream = message.stream
-        values = dict(vars(stream.stream_state)) if stream and stream.stream_state else {}
-        if not stream or positions.FIELD not in values:
-            continue
-        position = values.pop(positions.FIELD)
-        name = stream.stream_descriptor.name
-        stream.stream_state = AirbyteStateBlob(values)
-        cursor = parse(values.get(cursors.get(name) or "")) if name not in in_full else None
-        chain = positions.chain_in(position, to_iso(cursor) if cursor else "", listing)
-        if chain:
-            found[name] = chain
-        else:
-            LOGGER.info(f"{name}: an earlier attempt was made with other settings or another state, so it is not continued.")
-    return found
 
 
 def _previous(state: list[AirbyteStateMessage], cursors: Mapping[str, Optional[str]]) -> dict[str, datetime]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -329,3 +330,240 @@ def test_the_newest_records_come_behind_no_record(instance: Instance) -> None:
     outcome = read(config(page_size=10, conventions={"paging": "last_record"}), "articles")
 
     assert not lost(outcome, rows)
+
+
+def cut_off_and_read_again(
+    instance: Instance, page: Any, settings: Json, meanwhile: Callable[[], None], pages: int = 12
+) -> tuple[Outcome, Outcome]:
+    """A read of changes that fails behind so many `pages`, and the one that goes on where it was, after `meanwhile`."""
+    failing = [True]
+
+    def react(asked: Asked) -> Answer:
+        return Answer({"message": "down"}, 500) if failing and asked.number > pages else page(asked)
+
+    instance.always_answers("articles", react)
+    first = read(settings, "articles", state={"articles": {"updated_at": moment(0)}})
+    state = json.loads(json.dumps(first.states["articles"][-1], default=vars))
+    assert state["position"]["place"], "it was cut off"
+    failing.clear()
+    meanwhile()
+    return first, read(settings, "articles", state={"articles": state})
+
+
+def by_place(rows: list[Json], with_total: bool = False) -> Callable[[Asked], Answer]:
+    """Answers by page or by offset."""
+
+    def page(asked: Asked) -> Answer:
+        size, number = int(asked.query["limit"]), asked.query.get("page")
+        start = (int(number) - 1) * size if number else int(asked.query.get("offset", 0))
+        return Answer({"data": rows[start : start + size], **({"total": len(rows)} if with_total else {})})
+
+    return page
+
+
+def touch(rows: list[Json], ids: range) -> None:
+    """Others change the records `ids`, which go to the end of a list in the order of changes, and add one."""
+    moved = [{**row, "updated_at": moment(9000 + row["id"])} for row in rows if row["id"] in ids]
+    rows[:] = [*(row for row in rows if row["id"] not in ids), *moved, {"id": 9999, "updated_at": moment(20_000)}]
+
+
+@pytest.mark.parametrize("paging", ["offset", "page"])
+def test_a_place_that_is_gone_is_no_short_page(instance: Instance, clock: Any, paging: str) -> None:
+    """Pages were smaller when the read was cut off: its place is not found, and the page that was looked at last is empty."""
+    rows = some(2500)
+    conventions = {"paging": paging, "end_of_list": "short"}
+
+    def larger() -> None:
+        settings["page_size"] = 100
+
+    settings = config(page_size=5, conventions=conventions)
+    first, again = cut_off_and_read_again(instance, by_place(rows), settings, larger, pages=24)
+
+    assert again.completed("articles")
+    assert {row["id"] for row in rows} <= {*first.ids("articles"), *again.ids("articles")}
+
+
+@pytest.mark.parametrize("with_total", [False, True])
+@pytest.mark.parametrize("touched", [30, 60, 100])
+def test_records_that_others_change_in_their_order_have_moved(instance: Instance, touched: int, with_total: bool) -> None:
+    rows = some(250)
+    page = by_place(rows, with_total)
+
+    def react(asked: Asked) -> Answer:
+        if int(asked.query.get("offset", 0)) >= 198 and rows[-1]["id"] != 9999:
+            touch(rows, range(200 - touched, 200))
+        return page(asked)
+
+    instance.always_answers("articles", react)
+    settings = config(num_workers=2, lookback_window_minutes=0)
+
+    outcome = read(settings, "articles", state={"articles": {"updated_at": moment(1)}})
+
+    assert outcome.completed("articles")
+    assert {row["id"] for row in rows} <= {*outcome.ids("articles")} | set(range(200 - touched, 200))
+
+
+@pytest.mark.parametrize("paging", ["offset", "page"])
+@pytest.mark.parametrize("touched", [3, 16, 60])
+def test_a_place_is_not_where_others_moved_its_records(instance: Instance, clock: Any, paging: str, touched: int) -> None:
+    rows = some(200)
+    settings = config(page_size=10, num_workers=2, conventions={"paging": paging})
+
+    first, again = cut_off_and_read_again(
+        instance,
+        by_place(rows),
+        settings,
+        lambda: touch(rows, range(121 - touched, 121) if paging == "page" else range(109 - touched, 110)),
+    )
+
+    assert again.completed("articles")
+    assert {row["id"] for row in rows} <= {*first.ids("articles"), *again.ids("articles")}
+
+
+@pytest.mark.parametrize("totals", ["each", "first"])
+@pytest.mark.parametrize("end", ["empty", "short", "repeated"])
+def test_by_page_a_list_of_changes(instance: Instance, totals: str, end: str) -> None:
+    """One record changes, or goes, while others are read: one that nobody touched moves up to a page that was read."""
+    rows = some(250)
+
+    def page(asked: Asked) -> Answer:
+        if asked.query["page"] == "2" and len(rows) == 250 and rows[-1]["id"] == 250:
+            if totals == "each":
+                rows.append({**rows.pop(10), "updated_at": moment(2000)})
+            else:
+                del rows[10]
+        start = (int(asked.query["page"]) - 1) * 100
+        found = rows[start : start + 100] or (rows[len(rows) // 100 * 100 :] if end == "repeated" else [])
+        return Answer({"data": found, **({"total": len(rows)} if totals == "each" or asked.query["page"] == "1" else {})})
+
+    instance.always_answers("articles", page)
+    settings = config(num_workers=2, lookback_window_minutes=0, conventions={"paging": "page", "end_of_list": end})
+
+    assert not lost(outcome := read(settings, "articles", state={"articles": {"updated_at": moment(0)}}), rows)
+    assert outcome.completed("articles")
+    assert len(instance.asked) <= 20
+
+
+def test_by_page_a_complete_list_in_the_order_of_changes(instance: Instance) -> None:
+    rows = some(250)
+
+    def page(asked: Asked) -> Answer:
+        if asked.query["page"] == "2" and rows[-1]["id"] == 250:
+            rows.append({**rows.pop(10), "updated_at": moment(2000)})
+        return by_place(rows, with_total=True)(asked)
+
+    instance.always_answers("articles", page)
+
+    outcome = read(config(num_workers=2, conventions={"paging": "page"}), "articles")
+
+    assert outcome.completed("articles")
+    assert not lost(outcome, rows)
+
+
+@pytest.mark.parametrize("is_gone", [False, True])
+def test_behind_a_last_record_that_is_gone_a_list_is_read_anew(instance: Instance, clock: Any, is_gone: bool) -> None:
+    """The instance looks the key up and gives an empty page."""
+    rows = some(160)
+
+    def page(asked: Asked) -> Answer:
+        token = asked.query.get("cursor")
+        places = [place for place, row in enumerate(rows) if str(row["id"]) == token]
+        if token and not places:
+            return Answer({"data": []})
+        start = places[0] + 1 if token else 0
+        return Answer({"data": rows[start : start + 10]})
+
+    settings = config(page_size=10, conventions={"paging": "last_record"})
+    first, again = cut_off_and_read_again(instance, page, settings, lambda: rows.__delitem__(slice(80, 120)) if is_gone else None)
+
+    assert again.completed("articles")
+    assert {row["id"] for row in rows} <= {*first.ids("articles"), *again.ids("articles")}
+    assert (len(again.ids("articles")) == len(rows)) == is_gone
+
+
+@pytest.mark.parametrize("paging", ["offset", "page", "last_record"])
+def test_nothing_at_all_is_no_end_of_a_read_that_goes_on(instance: Instance, clock: Any, paging: str) -> None:
+    rows, is_down = some(200), list[bool]()
+
+    def page(asked: Asked) -> Answer:
+        if is_down:
+            return Answer(b"", status=204)
+        last = asked.query.get("cursor")
+        return Answer({"data": rows[int(last) : int(last) + 10]}) if last else by_place(rows)(asked)
+
+    settings = config(page_size=10, conventions={"paging": paging, "end_of_list": "not_found"})
+    _, again = cut_off_and_read_again(instance, page, settings, lambda: is_down.append(True))
+
+    assert not again.completed("articles")
+
+
+@pytest.mark.parametrize(("first", "second"), [("incremental", "full_refresh"), ("full_refresh", "incremental")])
+def test_a_full_refresh_and_a_read_of_changes_do_not_continue_each_other(instance: Instance, first: str, second: str) -> None:
+    rows = some(45)
+    settings = config(page_size=3, num_workers=2)
+    instance.always_answers("articles", lambda asked: Answer(status=400) if asked.number > 12 else by_place(rows)(asked))
+    state = json.loads(json.dumps(read(settings, "articles", mode=first).states["articles"][-1], default=vars))
+    assert state["position"]["place"]
+    instance.always_answers("articles", by_place(rows))
+
+    assert len(read(settings, "articles", mode=second, state={"articles": state}).ids("articles")) == len(rows)
+
+
+KEYLESS = {"collections": [{"name": "articles", "primary_key": "none"}]}
+
+
+@pytest.mark.parametrize("with_total", [False, True])
+@pytest.mark.parametrize(
+    ("values", "size"), [([1, 2, 1, 2, 1], 3), ([7] * 199, 100), ([each % 33 for each in range(180)], 100), ([1] * 7, 4)]
+)
+def test_equal_rows_without_a_key_all_come_once(instance: Instance, values: list[int], size: int, with_total: bool) -> None:
+    instance.always_answers("articles", by_place([{"v": each} for each in values], with_total))
+
+    outcome = read(config(page_size=size, **KEYLESS), "articles", mode="full_refresh")
+
+    assert outcome.completed("articles")
+    assert [record["v"] for record in outcome.records["articles"]] == values
+
+
+@pytest.mark.parametrize("paging", ["cursor", "next_url", "page", "offset"])
+def test_pages_without_keys_that_go_in_a_circle_end(instance: Instance, paging: str) -> None:
+    def page(asked: Asked) -> Answer:
+        name = "b" if asked.number % 2 else "a"
+        rows = [{"v": f"{name}{each}"} for each in range(10)]
+        return Answer({"data": rows, "next_cursor": name, "next": f"?cursor={name}"})
+
+    instance.always_answers("articles", page)
+
+    assert not read(config(conventions={"paging": paging}, **KEYLESS), "articles", mode="full_refresh").completed("articles")
+    assert len(instance.asked) < 80
+
+
+def test_a_last_record_without_a_key_is_an_anchor(instance: Instance) -> None:
+    rows: list[Json] = [*some(5), {"title": "no key"}]
+    instance.always_answers("articles", by_place(rows))
+
+    outcome = read(config(), "articles")
+
+    assert outcome.completed("articles")
+    assert outcome.records["articles"] == rows
+
+
+def test_by_post_with_the_key_in_the_address_changes_are_not_audited(instance: Instance) -> None:
+    instance.always_answers("articles", lambda asked: Answer({"data": some(2) if asked.number == 1 else [], "total": 50}))
+    settings = config(conventions={"method": "POST", "api_key_parameter": "key", "paging": "page"})
+
+    assert read(settings, "articles", state=STATE).completed("articles")
+
+
+def test_without_room_for_threads_each_page_is_asked_for_in_its_turn(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = threading.Thread.start
+
+    def start(thread: threading.Thread) -> None:
+        if thread.name == "look-ahead":
+            raise RuntimeError("can't start new thread")
+        begin(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    instance.records["articles"] = some(950)
+
+    assert len(read(config(), "articles").ids("articles")) == 950

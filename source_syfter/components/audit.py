@@ -44,18 +44,21 @@ class DistinctKeys:
             self._hashes.execute("pragma journal_mode = off")
             self._hashes.execute("create table keys (hash integer primary key)")
             self._log.seek(0)
+            self._count = 0
             while logged := self._log.read(_CHUNK):
                 self._insert(self._hashes, array("q", logged))
             self._log.close()
         self._insert(self._hashes, hashes)
 
     def _insert(self, database: sqlite3.Connection, hashes: Sequence[int]) -> None:
+        before = database.total_changes
         database.execute("begin")
         database.executemany("insert or ignore into keys values (?)", ((each,) for each in hashes))
         database.execute("commit")
+        self._count += database.total_changes - before
 
     def __len__(self) -> int:
-        return int(self._hashes.execute("select count(*) from keys").fetchone()[0]) if self._hashes else self._count
+        return self._count
 
     @property
     def ascend(self) -> bool:
@@ -83,8 +86,11 @@ class Audit:
         self.least = least
         self._most = least or 0
 
-    def add(self, keys: Sequence[Any], total: Optional[int]) -> None:
-        """Counts the new records of an answer by their `keys` (None: no key). `total`: of the complete list, if it says so."""
+    def add(self, keys: Sequence[Any], total: Optional[int]) -> int:
+        """Counts the new records of an answer by their `keys` (None: no key). `total`: of the complete list, if it says so.
+
+        Returns how many were counted before.
+        """
         self.rows += len(keys)
         if total is not None:
             self.least = total if self.least is None else min(total, self.least)
@@ -92,12 +98,14 @@ class Audit:
         if self.least is None and self.rows > _UNTOLD:
             # Nothing to compare with, and hardly anything to come.
             self._uncounted += len(keys)
-            return
+            return 0
         if None in keys:
             with_key = [key for key in keys if key is not None]
             self._uncounted += len(keys) - len(with_key)
             keys = with_key
+        before = len(self._keys)
         self._keys.add(keys)
+        return len(keys) - (len(self._keys) - before)
 
     @property
     def found(self) -> int:

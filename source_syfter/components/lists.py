@@ -16,7 +16,7 @@ import orjson
 
 from source_syfter import exact, problems
 from source_syfter.components.audit import Audit
-from source_syfter.components.positions import Pace, Position, known_of, last_known
+from source_syfter.components.positions import Pace, Position, continues, hashed, known_of
 from source_syfter.problems import SyfterError
 
 LOGGER = logging.getLogger("airbyte")
@@ -61,6 +61,8 @@ class Page:
     total: Optional[int] = None
     body: Any = None
     last: Mapping[str, Any] = field(default_factory=dict)
+    versions: Sequence[Any] = ()
+    """The value of the cursor in each record: whether others changed it meanwhile. Empty where there is no cursor."""
     is_ahead: bool = False
     """Whether it was asked for before its turn."""
     fresh: int = 0
@@ -85,6 +87,11 @@ def keys_of(records: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
     return [key if key is None or type(key) in (int, str) else exact.dumps(key) for key in keys]
 
 
+def unchanged(marks: Sequence[Mark], versions: Sequence[Any]) -> list[Any]:
+    """Marks of records with the `versions` they have: in a list in the order of changes, one that others changed has moved."""
+    return list(zip(marks, versions, strict=True)) if versions else list(marks)
+
+
 def _digest(record: Mapping[str, Any]) -> bytes:
     text = exact.dumps(record, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
     return hashlib.blake2b(text, digest_size=8).digest()
@@ -95,7 +102,7 @@ class ListRead:
 
     def __init__(self, stream: str, end_of_list: str = "empty") -> None:
         self._stream = stream
-        self._repeated_ends = end_of_list == "repeated"
+        self._repeated_ends, self._short_ends = end_of_list == "repeated", end_of_list == "short"
         # The token of the page that is asked for may stand for none: then it leads to the beginning.
         self.may_be_beginning = False
         self.audit = Audit()
@@ -103,9 +110,12 @@ class ListRead:
         self.pages = 0
         self.first_count = 0
         self._marks: list[Mark] = []
+        self._versions: Sequence[Any] = ()
         self._seen: set[int] = set()
-        self._repeats = 0
+        self._repeats = self._circling = 0
         self._looked = self._restarted = False
+        # Records that came again, but not on the next page: they moved on, and what stood behind them moved up.
+        self._moved_up = self._found_before = 0
         # The page is asked for once more.
         self._again = False
         self._pace = Pace()
@@ -143,7 +153,7 @@ class ListRead:
     @property
     def is_settled(self) -> bool:
         """Whether the last page stands where it should: no other one is needed to know what it left out."""
-        return not self.is_searching
+        return not self.is_searching and self.pages > 0
 
     def is_position_due(self) -> bool:
         """Whether it is time to write down the position."""
@@ -155,12 +165,14 @@ class ListRead:
 
     def take(self, page: Page) -> Sequence[Record]:
         """The records of `page` that are new. Raises a config error for a page that came before."""
-        if self.pages == 0:
+        self.pages += 1
+        if self.pages == 1:
             self.first_count = len(page)
+        before = self._marks
         fresh, keys = self._continued(page, self._resuming) if self._resuming else self._fresh(page)
         self._again = False
-        self.pages += 1
-        self.audit.add(keys, page.total)
+        again = self.audit.add(keys, page.total)
+        self._moved_up += max(0, again - len({*before} & {*keys})) if again else 0
         page.fresh = len(fresh)
         return fresh
 
@@ -168,15 +180,36 @@ class ListRead:
         """What is new in a page with which an earlier attempt may be continued."""
         raise NotImplementedError
 
+    @property
+    def _last_marks(self) -> tuple[str, ...]:
+        """What a position keeps of the page that was read last."""
+        return known_of(unchanged(self._marks, self._versions))
+
+    @staticmethod
+    def _unread(page: Page, position: Position) -> tuple[Sequence[Record], list[Any]]:
+        """What stands on a page behind the first record that is known to an earlier attempt, but for those that are."""
+        hashes = [hashed(each) for each in unchanged(page.marks, page.versions)]
+        first = next(place for place, each in enumerate(hashes) if each in position.known)
+        places = [place for place in range(first, len(hashes)) if hashes[place] not in position.known]
+        return [page.records[place] for place in places], [page.keys[place] for place in places]
+
     def read_anew(self) -> None:
         """Reads the list from its beginning, in place of where an earlier attempt ended."""
         LOGGER.info(f"{self._stream}: where an earlier attempt ended was not found again, so it is read from its beginning.")
-        self._resuming, self.audit, self._marks = None, Audit(), []
+        self._resuming, self.audit, self._marks, self._versions = None, Audit(), [], ()
+        self.pages, self._pace = 0, Pace()
         self.is_resumed, self.is_anew = False, True
+        # The CDK begins a list twice at the most.
+        self._restarted = True
+
+    def holds_anchor_only(self, page: Page) -> bool:
+        """Whether the only record of `page` is the last one of the page before."""
+        return len(page) == 1 and page.marks == self._marks[-1:]
 
     def _fresh(self, page: Page) -> tuple[Sequence[Record], list[Any]]:
         marks, before = page.marks, self._marks
-        self._marks = marks or before
+        if marks:
+            self._marks, self._versions = marks, page.versions
         if self._again:
             return _unknown(page, marks, set(before))
         if marks and self._is_repeated(page, marks, before):
@@ -196,7 +229,11 @@ class ListRead:
         if is_seen and marks == before and len(marks) > 1:
             raise self._repeated(marks)
         self._repeats = self._repeats + 1 if is_seen else 0
+        # Records without a key may be equal, but hardly page after page.
+        self._circling = self._circling + 1 if digest in self._seen and len(marks) > 1 else 0
         self._seen.add(digest)
+        if self._circling > _MOST_IDLE:
+            raise self._repeated(marks)
         # In place of a whole page it hides another one, which would be lost.
         if self._repeats > (_REPEATS if len(marks) < max(self.first_count, 2) else 0):
             raise self._repeated(marks)
@@ -204,6 +241,10 @@ class ListRead:
 
     def _repeated(self, marks: Sequence[Mark]) -> SyfterError:
         return problems.REPEATED_PAGE(stream=self._stream, count=len(marks))
+
+    def rest_of_changes(self) -> Optional[Any]:
+        """What leads to what was missed of a list of changes that has ended; None if nothing is known to be missing."""
+        return None
 
     def rest(self, token: Any) -> Optional[Any]:
         """What leads to the rest of a list that ended after `token` and lacks records; None if it lacks none that is known of.
@@ -221,7 +262,7 @@ class ListRead:
         if self.is_resumed:
             self.read_anew()
             return BEGINNING
-        if not self._restarted and (token is None or self.audit.is_disturbed):
+        if not self._restarted and (token is None or self.audit.is_disturbed or self._moved_up):
             self._restarted = self._again = True
             return BEGINNING
         raise problems.INCOMPLETE_LIST(stream=self._stream, count=self.audit.found, total=self.audit.least)
@@ -245,13 +286,15 @@ class OffsetRead(ListRead):
         self._length = 0
         self._total: Optional[int] = None
         self._is_anchored, self._is_proven, self._on_trial = True, False, False
+        # Records without a key are equal, so none of them can be an anchor.
+        self._are_alike = False
         # Behind a first page came an empty one, without an anchor: what is at the offset 1 tells whether that is the end.
         self._is_looking = self._has_looked = False
         self._back = self._idle = self._same = self._disorder = self._restarts = 0
 
     def begin(self) -> None:
         super().begin()
-        self._marks, self.place, self._back = [], 0, 0
+        self._marks, self._versions, self.place, self._back = [], (), 0, 0
 
     def resume(self, position: Position) -> Optional[Place]:
         if type(position.place) is not int or position.place < 0 or not position.known:
@@ -266,17 +309,15 @@ class OffsetRead(ListRead):
             return None
         # A list without anchors is entered at the page that was read last.
         place = self.following if self._is_anchored else self.place
-        return Position(place, known_of(self._marks), self.audit.found, self.audit.least, not self._is_anchored)
+        return Position(place, self._last_marks, self.audit.found, self.audit.least, not self._is_anchored)
 
     def _continued(self, page: Page, position: Position) -> tuple[Sequence[Record], list[Any]]:
         marks = page.marks
         self._length = max(self._length, len(marks))
-        last = last_known(marks, position.known)
-        if last is not None:
+        if continues(unchanged(marks, page.versions), position.known):
             self._resuming = None
-            # Neither what is known, nor what others put between.
             self._accept(page, marks)
-            return page.records[last + 1 :], page.keys[last + 1 :]
+            return self._unread(page, position)
         self._search += 1
         # Before it and behind it, by turns: others deleted or inserted what stood before.
         step = max(self._length - 1, 1) * ((self._search + 1) // 2)
@@ -287,7 +328,7 @@ class OffsetRead(ListRead):
         return [], []
 
     def enter(self, place: Any) -> None:
-        self._marks, self.place = [], place
+        self._marks, self._versions, self.place = [], (), place
 
     def upcoming(self, place: int, count: int) -> list[int]:
         if not (self._is_anchored and self._is_proven) or self._on_trial or self._back or self._resuming:
@@ -355,16 +396,22 @@ class OffsetRead(ListRead):
         return self._moved(page, marks, before)
 
     def _accept(self, page: Page, marks: list[Mark]) -> tuple[Sequence[Record], list[Any]]:
-        self._marks = marks
+        self._marks, self._versions = marks, page.versions
         self._end = self.place + len(marks)
         self._length = max(self._length, len(marks))
         if self._length == 1 and self._is_anchored:
             # It would hold nothing but its anchor.
             self._on_trial = True
+        if self._is_anchored and None in page.keys and len({*marks}) < len(marks):
+            self._is_anchored, self._on_trial, self._are_alike = False, False, True
+            text = "it has equal records without a key, so one may be missed where others delete records meanwhile."
+            LOGGER.warning(f"{self._stream}: {text}")
         if not marks:
             self.following = None
         elif self._is_anchored:
             self.following = self._end - (not self._on_trial)
+        elif self._are_alike:
+            self.following = self._end
         else:
             # Where pages begin at multiples of their length only, so does the one behind a short page.
             self.following = self.place + self._length
@@ -372,7 +419,7 @@ class OffsetRead(ListRead):
 
     def _plain(self, page: Page, marks: list[Mark], before: list[Mark]) -> tuple[Sequence[Record], list[Any]]:
         """A page that was asked for without an anchor."""
-        is_same = frozenset(marks) == frozenset(before)
+        is_same = marks == before if self._are_alike else frozenset(marks) == frozenset(before)
         self._repeats = self._repeats + 1 if is_same else 0
         if not marks or (is_same and (self._again or self._repeated_ends or (self._on_trial and len(marks) == 1))):
             self.following = None
@@ -391,10 +438,11 @@ class OffsetRead(ListRead):
     def _moved(self, page: Page, marks: list[Mark], before: list[Mark]) -> tuple[Sequence[Record], list[Any]]:
         """A page that does not begin with its anchor."""
         known = set(before)
-        order = {mark: place for place, mark in enumerate(before)}
-        shared = [order[mark] for mark in marks if mark in known]
-        # The first of them alone may have moved; two in their order have not.
-        if marks and marks[0] in known and max(shared) > shared[0]:
+        order = {each: place for place, each in enumerate(unchanged(before, self._versions))}
+        there = unchanged(marks, page.versions)
+        shared = [order[each] for each in there if each in order]
+        # The first of them alone may have moved; two in their order, which nobody changed, have not.
+        if there and there[0] in order and max(shared) > shared[0]:
             # What others move stands out of its order; where there is none, most does.
             self._disorder += 4 * sum(map(gt, shared, shared[1:])) > len(shared)
         elif self.place > 0:
@@ -415,7 +463,10 @@ class OffsetRead(ListRead):
 
 
 class KeysetRead(ListRead):
-    """A list of which each page begins behind the last record of the page before, as its token says."""
+    """A list of which each page begins behind the last record of the page before, as its token says.
+
+    `token`: the one that led to the page that was read last.
+    """
 
     token: Any = None
 
@@ -427,17 +478,25 @@ class KeysetRead(ListRead):
         return super()._fresh(page)
 
     def resume(self, position: Position) -> Optional[Any]:
-        if not position.place:
+        if not position.place or not position.known:
             # The CDK takes it for no token.
             return None
-        self.audit = Audit(position.found, position.total)
+        self._entered(position)
         return position.place
 
     @property
     def position(self) -> Optional[Position]:
         # A state has numbers of Python, which would be another place in the list.
         is_lost = self.token is None or isinstance(self.token, exact.Sent) or len(str(self.token)) > _LONGEST_TOKEN
-        return None if is_lost else Position(self.token, (), self.audit.found, self.audit.least)
+        return None if is_lost else Position(self.token, self._last_marks, self.audit.found, self.audit.least)
+
+    def _continued(self, page: Page, position: Position) -> tuple[Sequence[Record], list[Any]]:
+        if not continues(unchanged(page.marks, page.versions), position.known):
+            self.read_anew()
+            return [], []
+        self._resuming = None
+        super()._fresh(page)
+        return self._unread(page, position)
 
 
 class PageRead(ListRead):
@@ -452,12 +511,14 @@ class PageRead(ListRead):
         self._told_by = first
         # The page that was read last.
         self._shown = first
-        self._is_aside = self._is_end_checked = False
+        self._is_aside = self._is_end_checked = self._is_ending = False
+        # How often a list of changes was read once more.
+        self._passes = 0
         # The page to go on with, while earlier ones are read again, down to the one that told the total before; what is known of
         # the last two, and of the one before.
         self._then: Optional[int] = None
         self._known: set[Mark] = set()
-        self._before: set[Mark] = set()
+        self._before: set[Any] = set()
         self._since = first
 
     def begin(self) -> None:
@@ -475,16 +536,15 @@ class PageRead(ListRead):
     def position(self) -> Optional[Position]:
         if not self._marks or self.following is None or self._then is not None:
             return None
-        return Position(self._shown, known_of(self._marks), self.audit.found, self.audit.least)
+        return Position(self._shown, self._last_marks, self.audit.found, self.audit.least)
 
     def _continued(self, page: Page, position: Position) -> tuple[Sequence[Record], list[Any]]:
-        last = last_known(page.marks, position.known)
-        if last is not None:
+        if continues(unchanged(page.marks, page.versions), position.known):
             self._resuming = None
             super()._fresh(page)
             self.following = self.place + 1
             self._note(page.total)
-            return page.records[last + 1 :], page.keys[last + 1 :]
+            return self._unread(page, position)
         self._search += 1
         step = (self._search + 1) // 2
         self.following = max(self._first, position.place - step) if self._search % 2 else position.place + step
@@ -497,7 +557,7 @@ class PageRead(ListRead):
         self.place, self._total = place, None
 
     def _fresh(self, page: Page) -> tuple[Sequence[Record], list[Any]]:
-        marks, before, total = page.marks, self._marks, self._total
+        marks, before, versions, total = page.marks, self._marks, self._versions, self._total
         if self._then is not None:
             return self._checked(page, marks)
         if page.is_ahead and (page.total != total or not self._is_told):
@@ -509,18 +569,31 @@ class PageRead(ListRead):
         self._note(page.total)
         self.following = self.place + 1 if found[1] or (self._again and marks) else None
         least = page.total
-        if not marks and least is None and not self._is_end_checked:
+        is_end = not found[1] or (self._short_ends and len(marks) < self.first_count)
+        if is_end and least is None and not self._is_end_checked:
             # An end that does not tell the total, before as many were found, may hide that it fell.
-            least, self._is_end_checked = self.audit.found, True
+            least, self._is_end_checked = self.audit.found + len(found[1]), True
         if total is not None and least is not None and least < total and self.place > self._first:
             # What others deleted moved the rest up, beyond what was read.
             self._then, self.following = self.place + bool(marks), self.place - 1
-            self._since, self._before, self._known = told_by, {*before}, {*before, *marks}
+            self._is_ending = is_end and bool(marks)
+            self._since, self._before, self._known = told_by, {*unchanged(before, versions)}, {*before, *marks}
         return found
 
     @property
     def is_settled(self) -> bool:
         return super().is_settled and self._then is None and not self._is_aside
+
+    def rest_of_changes(self) -> Optional[Any]:
+        # Once more, until nothing comes that is new: of a filtered list, no total tells what is missing.
+        found, self._found_before = self.audit.found - self._found_before, self.audit.found
+        if self._passes > _REPEATS or not (found if self._passes else self._moved_up):
+            return None
+        self._passes += 1
+        if self.is_resumed:
+            self.read_anew()
+        self.begin()
+        return Place(self._first)
 
     def _note(self, total: Optional[int]) -> None:
         self._shown = self.place
@@ -542,12 +615,13 @@ class PageRead(ListRead):
     def _checked(self, page: Page, marks: list[Mark]) -> tuple[Sequence[Record], list[Any]]:
         found = _unknown(page, marks, self._known)
         # The page that was read before has to be in it: one of its records alone may have moved.
-        shared = [mark for mark in marks if mark in self._before]
-        is_joint = bool(shared) and (marks[0] == shared[0] or len(shared) > 1)
+        there = unchanged(marks, page.versions)
+        shared = [each for each in there if each in self._before]
+        is_joint = bool(shared) and (there[0] == shared[0] or len(shared) > 1)
         if self.place > self._first and (self.place > self._since or not is_joint):
             self.following = self.place - 1
         else:
-            self.following, self._then = self._then, None
+            self.following, self._then = None if self._is_ending else self._then, None
         self._known.update(marks)
         return found
 

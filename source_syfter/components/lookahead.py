@@ -61,15 +61,23 @@ class Lane:
         with self._free:
             if self._bytes + size > _MOST_BYTES or time.monotonic() < self._quiet_until:
                 return None
+            if self._threads < self.width and not self._begin_thread():
+                return None
             ticket = Ticket(ask, size)
             self._bytes += size
             self._waiting.append(ticket)
-            if self._threads < self.width:
-                self._threads += 1
-                # Nobody waits for these when the process ends.
-                threading.Thread(target=self._fly, name="look-ahead", daemon=True).start()
             self._free.notify_all()
         return ticket
+
+    def _begin_thread(self) -> bool:
+        try:
+            # Nobody waits for these when the process ends.
+            threading.Thread(target=self._fly, name="look-ahead", daemon=True).start()
+        except RuntimeError:
+            # The machine has no room for more. Without any, each page is asked for in its turn.
+            return self._threads > 0
+        self._threads += 1
+        return True
 
     def take(self, ticket: Ticket) -> Optional[requests.Response]:
         """What came for `ticket`, or None: it is then asked for in its turn."""

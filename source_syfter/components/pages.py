@@ -116,7 +116,7 @@ class RecordExtractor(Part, BaseRecordExtractor):
     def _page(self, response: requests.Response) -> Page:
         read: ListRead = self._context.lists[self._stream]
         # The first page of a read that goes on is none of the list.
-        may_end = self.end_of_list == "not_found" and (read.pages > 0 or read.is_resumed)
+        may_end = self.end_of_list == "not_found" and (read.pages > 0 or read.is_searching)
         if may_end and response.status_code == 204:
             return Page([], [])
         try:
@@ -150,10 +150,13 @@ class RecordExtractor(Part, BaseRecordExtractor):
         if self._columns:
             self._columns.look_at(records)
         keys = keys_of(records, self.primary_key)
-        if self.primary_key and keys and not any(key is not None for key in keys):
+        has_key = not self.primary_key or not keys or any(key is not None for key in keys)
+        # A page may begin, and end, with the last record of the page before, which may have none.
+        if not has_key and not read.holds_anchor_only(Page(records, keys)):
             sent = self.known_fields.get(self.primary_key) or self.primary_key
             raise problems.NO_KEY(stream=self._stream, field=sent)
-        return Page(records, keys, total, body, last)
+        versions = [record.get(self.cursor_field) for record in records] if self.cursor_field else ()
+        return Page(records, keys, total, body, last, versions)
 
 
 def _says_error(body: Any) -> bool:

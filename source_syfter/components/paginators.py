@@ -14,7 +14,7 @@ from airbyte_cdk.sources.declarative.requesters.paginators.strategies.pagination
 
 from source_syfter import problems
 from source_syfter.components.http import origin, same_origin
-from source_syfter.components.lists import KeysetRead, ListRead, OffsetRead, Page, PageRead, Place
+from source_syfter.components.lists import BEGINNING, KeysetRead, ListRead, OffsetRead, Page, PageRead, Place
 from source_syfter.components.pages import at, page_of, steps
 from source_syfter.components.part import Part
 from source_syfter.exact import Sent
@@ -85,8 +85,8 @@ class UntilEmpty(Part, PaginationStrategy):
         # An address of a next page may not say it any more.
         self._is_filtered = self._is_filtered or self._asks_for_changes(response)
         found = self.following(response, token)
-        if found is None and not self._is_filtered:
-            return self._list.rest(token)
+        if found is None:
+            return self._list.rest_of_changes() if self._is_filtered else self._list.rest(token)
         return found
 
     def following(self, response: requests.Response, token: Any) -> Optional[Any]:
@@ -108,7 +108,7 @@ class UntilEmpty(Part, PaginationStrategy):
 
     def _asks_for_changes(self, response: requests.Response) -> bool:
         # Also in the body of a POST.
-        sent = parse_qs(urlsplit(response.request.url or "").query) or _json_object(response.request.body)
+        sent = {**parse_qs(urlsplit(response.request.url or "").query), **_json_object(response.request.body)}
         return bool(self.since_parameter) and self.since_parameter in sent
 
 
@@ -246,6 +246,9 @@ class LastRecord(UntilEmpty):
         return KeysetRead(self._stream, self.end_of_list)
 
     def _next(self, response: requests.Response, page: Page, token: Any) -> Optional[Any]:
+        if self._list.pages == 0:
+            # It does not go on where an earlier attempt ended.
+            return BEGINNING
         if not len(page):
             return None
         last, name = page.last, self.last_record_field or self.key
@@ -254,7 +257,7 @@ class LastRecord(UntilEmpty):
             raise problems.NO_LAST_FIELD(stream=self._stream, field=name)
         if found == token:
             raise problems.REPEATED_TOKEN(stream=self._stream, path=name)
-        self._list.token = found
+        self._list.token = token
         # The CDK takes zero for no token.
         return found or Place(found)
 

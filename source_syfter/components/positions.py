@@ -21,7 +21,7 @@ _MARKS = 16
 
 def hashed(mark: Any) -> str:
     """A mark of a record, for a state: it is no data."""
-    text = mark if isinstance(mark, bytes) else json.dumps(mark).encode()
+    text = mark if isinstance(mark, bytes) else json.dumps(mark, default=repr).encode()
     return hashlib.blake2b(text, digest_size=6).hexdigest()
 
 
@@ -77,18 +77,16 @@ def known_of(marks: Sequence[Any]) -> tuple[str, ...]:
     return tuple(hashed(mark) for mark in marks[-_MARKS:])
 
 
-def last_known(marks: Sequence[Any], known: Sequence[str]) -> Optional[int]:
-    """The place in a page of the last record that is `known`; None if the page does not continue what was read.
+def continues(marks: Sequence[Any], known: Sequence[str]) -> bool:
+    """Whether a page continues what was read: it begins with the last record that is `known`, or holds two in their order.
 
-    One of them alone may have moved; two in their order have not.
+    One of them alone may have moved.
     """
     hashes = [hashed(mark) for mark in marks]
     if hashes[:1] == list(known[-1:]) and known:
-        return 0
+        return True
     there = [(known.index(each), place) for place, each in enumerate(hashes) if each in known]
-    if len(there) < min(2, len(known)) or there != sorted(there):
-        return None
-    return there[-1][1]
+    return len(there) >= min(2, len(known)) > 0 and there == sorted(there)
 
 
 @dataclass
