@@ -22,6 +22,16 @@ def test_a_check_succeeds_where_there_are_no_records(instance: Instance) -> None
     assert check(config())[0]
 
 
+def test_a_start_date_in_the_future_is_refused(instance: Instance) -> None:
+    """Nothing would be asked for, so the credentials would not be tried either."""
+    succeeded, message = check(config(start_date="2999-01-01"))
+
+    assert not succeeded
+    assert "start_date" in message
+    assert "lies in the future" in message
+    assert check(config(start_date="2026-01-01"))[0]
+
+
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_check_needs_only_one_collection(instance: Instance, status: int) -> None:
     for stream in STREAMS[:-1]:

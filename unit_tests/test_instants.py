@@ -110,7 +110,12 @@ def test_a_cursor_beyond_dates_is_no_error(instance: Instance, value: Any) -> No
 
 
 @pytest.mark.parametrize(
-    "value", ["0000-00-00T00:00:00.000Z", "0000-00-00 00:00:00", "1970-01-01T00:00:00.000Z", "", None, 0, "1969"]
+    "value",
+    [
+        *("0000-00-00T00:00:00.000Z", "0000-00-00 00:00:00", "1970-01-01T00:00:00.000Z", "", None, 0, "1969"),
+        # The zero dates of languages and spreadsheets, and numbers that count something else than time.
+        *("0001-01-01T00:00:00Z", "1899-12-30", "1900-01-01T00:00:00.000Z", -62135596800000, -1, 1, 20260131, 46053.4, 29453760),
+    ],
 )
 def test_zero_dates_are_not_filtered(instance: Instance, value: Any) -> None:
     """A server that ignores `updated_since` sends them; this connector's filter keeps what has no moment."""
@@ -121,3 +126,18 @@ def test_zero_dates_are_not_filtered(instance: Instance, value: Any) -> None:
 
     assert outcome.ids("articles") == [1, 3]
     assert outcome.cursor("articles") == moment(9)
+
+
+@pytest.mark.parametrize("form", ["iso8601", "epoch_ms", "epoch_s"])
+@pytest.mark.parametrize("value", [20260131, 2026, -1, 46053.5, -62135596800000])
+def test_a_number_that_counts_something_else_stays_as_sent(instance: Instance, form: str, value: float) -> None:
+    outcome = emitted(instance, "published_at", value, conventions={"timestamp_format": form})
+
+    assert [record["published_at"] for record in outcome.records["articles"]] == [value]
+
+
+@pytest.mark.parametrize(("form", "value"), [("epoch_ms", 157_766_400_000), ("epoch_s", 157_766_400)])
+def test_what_was_published_before_1990_is_a_moment(instance: Instance, form: str, value: int) -> None:
+    outcome = emitted(instance, "published_at", value, conventions={"timestamp_format": form})
+
+    assert [record["published_at"] for record in outcome.records["articles"]] == ["1975-01-01T00:00:00.000Z"]

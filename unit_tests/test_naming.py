@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from source_syfter.components.naming import FieldNames, lifted, snake_case
+from testing.instance import Instance, config
+from testing.reading import Json, check
 
 
 @pytest.mark.parametrize(
@@ -82,3 +84,20 @@ def test_renames_and_clashes(renames: dict[str, str], snake: bool, record: Any, 
 @given(st.dictionaries(st.text(max_size=6), st.integers(), max_size=6))
 def test_no_field_is_lost(record: dict[str, int]) -> None:
     assert sorted(FieldNames({}, True).applied(record).values()) == sorted(record.values())
+
+
+@pytest.mark.parametrize(
+    ("fields", "lost"),
+    [
+        ([{"name": "updated_at", "as": "modified"}], "updated_at"),
+        ([{"name": "id", "as": "article_key"}], "id"),
+        ([{"name": "updated_at", "as": "seen"}, {"name": "changed", "as": "updated_at"}], ""),
+        ([{"name": "title", "as": "headline"}], ""),
+    ],
+)
+def test_key_and_cursor_keep_their_names(instance: Instance, fields: list[Json], lost: str) -> None:
+    """Under another name the cursor would lead no sync, and each would read everything."""
+    succeeded, message = check(config(collections=[{"name": "articles", "fields": fields}]))
+
+    assert succeeded == (not lost)
+    assert f'"{lost}"' in message or succeeded

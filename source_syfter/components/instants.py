@@ -53,4 +53,7 @@ class Instants:
             if not is_plausible(moment) and is_plausible(parse(number * other)):
                 form = "epoch_s" if other == 1000 else "epoch_ms"
                 raise problems.OTHER_EPOCH(stream=self._stream, field=name, form=self._form, other=form)
+            if moment and number and (moment.year < 1900 or moment.year in (1969, 1970)):
+                # A year, a date in eight digits, a number of days, a zero date: whatever it counts, it stays as sent.
+                return value
         return to_iso(moment) if moment else value

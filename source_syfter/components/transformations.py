@@ -11,14 +11,15 @@ from airbyte_cdk.sources.declarative.extractors.record_filter import RecordFilte
 
 from source_syfter.components.pages import RECORDS
 from source_syfter.components.part import Part
-from source_syfter.timestamps import EPOCH, UNIX, are_usual, is_usual, parse, to_iso
+from source_syfter.timestamps import EPOCH, are_usual, is_plausible, is_usual, parse, to_iso
 
 
 @dataclass
 class UpdatedSince(Part, RecordFilter):
     """Lets through what of a page has its `cursor_field` at or after the start of the slice; what has no readable one, always.
 
-    Zero dates and the like have none, and the epoch itself stands for no moment.
+    Zero dates and the like have none, and what lies before 1990 stands for no moment of a change: the zero date of a language,
+    the epoch, or a number that counts something else.
     """
 
     condition: str = ""
@@ -45,4 +46,4 @@ def _is_new(value: Any, start: str, bound: datetime) -> bool:
         return True
     # What is older as text may be no date.
     moment = parse(value)
-    return moment is None or moment == UNIX or moment >= bound
+    return moment is None or not is_plausible(moment) or moment >= bound

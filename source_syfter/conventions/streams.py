@@ -32,7 +32,19 @@ def listings(manifest: Mapping[str, Any], settings: Settings) -> list[Listing]:
     own = {each["name"]: each for each in collections(manifest, settings)}
     known = [name_of(stream) for stream in manifest["streams"]]
     names = [*known, *(name for name in own if name not in known)]
-    return [Listing.of(name, own.get(name, {}), settings["conventions"], name not in known) for name in names]
+    found = [Listing.of(name, own.get(name, {}), settings["conventions"], name not in known) for name in names]
+    for listing in found:
+        if not listing.is_new:
+            _check_names(listing, own.get(listing.name, {}).get("fields") or [])
+    return found
+
+
+def _check_names(listing: Listing, fields: list[Settings]) -> None:
+    """Raises a config error where the key or the cursor of a stream above would lose its name, and with it what it is for."""
+    given = {each["name"]: each["as"] for each in fields if each.get("as")}
+    for name, sent in (("id", listing.key), ("updated_at", listing.cursor)):
+        if given.get(sent, name) != name and name not in given.values():
+            raise problems.NAME_LOST(stream=listing.name, field=sent, name=name)
 
 
 def collections(manifest: Mapping[str, Any], settings: Settings) -> list[Settings]:
