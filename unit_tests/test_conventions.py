@@ -295,6 +295,18 @@ def test_an_additional_collection_with_a_cursor_is_incremental(instance: Instanc
     assert instance.queries("links")[0]["updated_since"] == moment(2)
 
 
+@pytest.mark.parametrize("stamps", [["2026-01-01 09:30:00", "2026-01-02 10:00:00.5"], ["2026-01-01", "2026-01-02"]])
+def test_a_cursor_of_another_form_of_an_additional_collection(instance: Instance, stamps: list[str]) -> None:
+    rows = [{"key": key, "changed": stamp} for key, stamp in enumerate(stamps, 1)]
+    instance.always_answers("links", lambda asked: Answer({"data": [] if "offset" in asked.query else rows}))
+
+    first = read(with_links(cursor_field="changed"), "links")
+    second = read(with_links(cursor_field="changed"), "links", state={"links": first.states["links"][-1]})
+
+    assert first.records["links"] == rows, "passed on as they are"
+    assert second.records["links"] == rows[1:]
+
+
 def test_a_numeric_cursor_of_an_additional_collection(instance: Instance) -> None:
     rows = [{"key": 1, "changed": 1767225601000}, {"key": 2, "changed": 1767225603000}]
     instance.always_answers("links", lambda asked: Answer({"data": [] if "offset" in asked.query else rows}))

@@ -153,8 +153,8 @@ def pin(schema: Component, listing: Listing) -> None:
 
 def new_stream(definitions: Component, listing: Listing) -> Component:
     """A new stream, as far as package and bundle agree."""
-    # `timestamp_format` is about the known fields; this cursor may be a number, too.
-    formats = [*definitions["cursor"]["cursor_datetime_formats"], "%ms"]
+    # `timestamp_format` is about the known fields; this cursor may be in another form, and a number, too.
+    formats = [*definitions["cursor"]["cursor_datetime_formats"], "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f", "%Y-%m-%d", "%ms"]
     key, cursor_field = listing.emitted_key, listing.emitted_cursor
     cursor = {**deepcopy(definitions["cursor"]), "cursor_field": cursor_field, "cursor_datetime_formats": formats}
     stream = {
