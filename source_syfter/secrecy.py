@@ -12,6 +12,7 @@ import html
 import json
 import logging
 import re
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -42,19 +43,21 @@ _HINTS = frozenset("%&\\+")
 _LAYERS = 3
 # Shorter secrets are masked as they are only, as they may stand in words. A part of a secret is as long as this.
 _PART = 8
+# So many secrets that were typed, and so many tokens, are masked at a time, the latest: a process may renew tokens without end.
+_MOST_TYPED, _MOST_TOKENS = 200, 20
 
 
 def hide_secrets(config: Mapping[str, Any]) -> None:
-    """From now on the secrets of `config`, in every form in which they travel, are masked in logs and messages."""
-    _hide(secrets_in(config))
+    """From now on the secrets of `config`, in every form in which they travel, are masked in logs and messages, beside others."""
+    _hide(typed=secrets_in(config))
     for handler in logging.getLogger().handlers:
         if _without_bodies not in handler.filters:
             handler.addFilter(_without_bodies)
 
 
 def hide(secret: str) -> None:
-    """From now on `secret` is masked beside those of the config, as they are."""
-    _hide([*_hidden.secrets, secret])
+    """From now on `secret`, which a server gave, is masked beside those of configs, as they are."""
+    _hide(tokens=[secret])
 
 
 def secrets_in(config: Mapping[str, Any]) -> list[str]:
@@ -105,7 +108,12 @@ def _shown(text: str) -> str:
 class _Hidden:
     """What is to be masked."""
 
-    secrets: list[str] = field(default_factory=list)
+    typed: list[str] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
+
+    @cached_property
+    def secrets(self) -> list[str]:
+        return [*self.typed, *self.tokens]
 
     @cached_property
     def _forms(self) -> tuple[set[str], set[str]]:
@@ -150,13 +158,20 @@ class _Hidden:
 
 
 _hidden = _Hidden()
+_lock = threading.Lock()
 
 
-def _hide(secrets: Iterable[str]) -> None:
+def _hide(typed: Iterable[str] = (), tokens: Iterable[str] = ()) -> None:
     global _hidden
-    _hidden = _Hidden(list(dict.fromkeys(secrets)))
-    # What the CDK itself prints.
-    update_secrets(_literal_forms(_hidden.secrets))
+    with _lock:
+        _hidden = _Hidden(_latest(_hidden.typed, typed, _MOST_TYPED), _latest(_hidden.tokens, tokens, _MOST_TOKENS))
+        # What the CDK itself prints.
+        update_secrets(_literal_forms(_hidden.secrets))
+
+
+def _latest(known: list[str], more: Iterable[str], most: int) -> list[str]:
+    added = list(dict.fromkeys(more))
+    return [*(each for each in known if each not in added), *added][-max(most, len(added)) :]
 
 
 def _folded(text: str) -> str:

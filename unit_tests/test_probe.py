@@ -1223,17 +1223,38 @@ def test_a_suggestion_is_written_with_a_copy_and_a_difference(
     assert "already" in capsys.readouterr().err
 
 
-def test_a_refresh_token_that_is_replaced_is_kept(instance: Instance, tmp_path: Path) -> None:
+def test_the_difference_to_a_file_with_other_secrets_shows_neither(
+    instance: Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = {"name": "X-Account", "value": "header-unit-5566"}
+    new, old = tmp_path / "new.json", tmp_path / "old.json"
+    new.write_text(json.dumps(config(additional_headers=[header])), encoding="utf-8")
+    old.write_text(json.dumps(config(credentials={"auth_type": "api_key", "api_key": "sk-unit-old-0815"})), encoding="utf-8")
+
+    assert main(["--config", str(new), "--write", str(old)]) == 0
+
+    printed = capsys.readouterr().err
+    assert '+    "api_key": "****"' in printed
+    assert not [secret for secret in (KEY, header["value"], "sk-unit-old-0815") if secret in printed]
+
+
+def test_a_refresh_token_that_is_replaced_is_kept_and_not_shown(
+    instance: Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The probe uses the one in the file up, so the next one has to be there before anything else happens."""
     given = config(credentials=oauth(auth_type="oauth2_refresh_token", refresh_token="rt-unit-first-4711"))
     rotated = {"access_token": "at-unit-0815", "refresh_token": "rt-unit-second-4711"}
     instance.always_answers("token", Answer(rotated))
+    instance.always_answers(None, Answer({"message": f"no {rotated}"}, 400))
     path = tmp_path / "config.json"
     path.write_text(json.dumps(given), encoding="utf-8")
 
-    assert main(["--config", str(path)]) == 0
+    assert main(["--config", str(path)]) == 1
 
     assert json.loads(path.read_text())["credentials"]["refresh_token"] == "rt-unit-second-4711"
+    printed = capsys.readouterr()
+    assert '+    "refresh_token": "****"' in printed.err
+    assert not [token for token in rotated.values() if token in printed.out + printed.err]
 
 
 def test_a_file_that_cannot_be_written_is_named(instance: Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import html
 import json
 import logging
 import re
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -15,8 +16,9 @@ import pytest
 import requests
 
 from source_syfter import problems
-from source_syfter.secrecy import forms, hide_secrets, presentable
+from source_syfter.secrecy import forms, hide, hide_secrets, masked, masked_foreign, presentable
 from testing.clocks import Clock
+from testing.instance import KEY as KEY_OF_CONFIG
 from testing.instance import Answer, Asked, Instance, config, oauth
 from testing.reading import check, configured_catalog, read
 
@@ -88,6 +90,30 @@ def test_every_form_of_the_secret_is_known(scheme: str) -> None:
 @pytest.mark.parametrize("config", [{}, {"credentials": None}, {"credentials": "x"}, {"credentials": {"api_key": None}}])
 def test_a_config_without_secrets_hides_nothing(config: dict[str, Any]) -> None:
     assert forms(config) == []
+
+
+def test_two_configurations_in_one_process_do_not_show_each_other() -> None:
+    for number in range(2):
+        hide_secrets(config(credentials={"auth_type": "api_key", "api_key": f"sk-unit-of-{number}"}))
+
+    assert masked("sk-unit-of-0 sk-unit-of-1") == "**** ****"
+
+
+def test_tokens_that_are_renewed_without_end_fill_no_memory() -> None:
+    hide_secrets(config())
+    for number in range(200):
+        hide(f"token-{number:032}")
+    tracemalloc.start()
+    try:
+        for number in range(200, 400):
+            hide(f"token-{number:032}")
+        shown = masked_foreign(f"{KEY_OF_CONFIG} token-{399:032} {399:030}")
+        grown, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert shown == "**** **** ****"
+    assert grown < 1 << 20
 
 
 @pytest.mark.parametrize(
