@@ -49,7 +49,7 @@ _MOST_TYPED, _MOST_TOKENS = 200, 20
 
 def hide_secrets(config: Mapping[str, Any]) -> None:
     """From now on the secrets of `config`, in every form in which they travel, are masked in logs and messages, beside others."""
-    _hide(typed=secrets_in(config))
+    _hide(typed=_secrets_in(config))
     for handler in logging.getLogger().handlers:
         if _without_bodies not in handler.filters:
             handler.addFilter(_without_bodies)
@@ -57,27 +57,29 @@ def hide_secrets(config: Mapping[str, Any]) -> None:
 
 def hide(secret: str) -> None:
     """From now on `secret`, which a server gave, is masked beside those of configs, as they are."""
-    _hide(tokens=[secret])
+    _hide(tokens={secret: True})
 
 
-def secrets_in(config: Mapping[str, Any]) -> list[str]:
-    """The secrets of `config`, and the pairs of name and secret that some schemes send."""
+def _secrets_in(config: Mapping[str, Any]) -> dict[str, bool]:
+    """The secrets of `config`, and the pairs of name and secret that some schemes send; whether a part is secret, too."""
     credentials = config.get("credentials")
     credentials = credentials if isinstance(credentials, Mapping) else {}
-    found = [str(credentials[name]) for name in _SECRETS if credentials.get(name)]
+    pairs = {
+        f"{credentials.get(user, '')}:{credentials[secret]}": False
+        for user, secret in (("username", "password"), ("client_id", "client_secret"))
+        if credentials.get(secret)
+    }
+    found = [credentials[name] for name in _SECRETS if credentials.get(name)]
     headers = config.get("additional_headers")
     for header in headers if isinstance(headers, list) else []:
         if isinstance(header, Mapping) and header.get("value"):
-            found.append(str(header["value"]))
-    for user, secret in (("username", "password"), ("client_id", "client_secret")):
-        if credentials.get(secret):
-            found.append(f"{credentials.get(user, '')}:{credentials[secret]}")
-    return list(dict.fromkeys(found))
+            found.append(header["value"])
+    return pairs | dict.fromkeys(map(str, found), True)
 
 
 def forms(config: Mapping[str, Any]) -> list[str]:
     """The secrets of `config` as typed, URL-encoded, JSON-escaped, in a Python repr, and in base64; longest first."""
-    return _literal_forms(secrets_in(config))
+    return _literal_forms(_secrets_in(config))
 
 
 def maskable(secret: str) -> bool:
@@ -106,14 +108,14 @@ def _shown(text: str) -> str:
 
 @dataclass(frozen=True)
 class _Hidden:
-    """What is to be masked."""
+    """What is to be masked, and whether a part of it is: not of a pair, whose other half is no secret."""
 
-    typed: list[str] = field(default_factory=list)
-    tokens: list[str] = field(default_factory=list)
+    typed: dict[str, bool] = field(default_factory=dict)
+    tokens: dict[str, bool] = field(default_factory=dict)
 
     @cached_property
-    def secrets(self) -> list[str]:
-        return [*self.typed, *self.tokens]
+    def secrets(self) -> dict[str, bool]:
+        return self.typed | self.tokens
 
     @cached_property
     def _forms(self) -> tuple[set[str], set[str]]:
@@ -124,8 +126,7 @@ class _Hidden:
 
     @cached_property
     def _parts(self) -> set[str]:
-        # Not of the pairs, whose other half is no secret.
-        forms = {_folded(form) for secret in self.secrets if ":" not in secret for form in _encoded(secret)}
+        forms = {_folded(form) for secret, in_parts in self.secrets.items() if in_parts for form in _encoded(secret)}
         return {form[at : at + _PART] for form in forms for at in range(len(form) - _PART + 1)}
 
     def masked(self, text: str, with_parts: bool) -> str:
@@ -161,7 +162,7 @@ _hidden = _Hidden()
 _lock = threading.Lock()
 
 
-def _hide(typed: Iterable[str] = (), tokens: Iterable[str] = ()) -> None:
+def _hide(typed: Mapping[str, bool] = {}, tokens: Mapping[str, bool] = {}) -> None:
     global _hidden
     with _lock:
         _hidden = _Hidden(_latest(_hidden.typed, typed, _MOST_TYPED), _latest(_hidden.tokens, tokens, _MOST_TOKENS))
@@ -169,9 +170,9 @@ def _hide(typed: Iterable[str] = (), tokens: Iterable[str] = ()) -> None:
         update_secrets(_literal_forms(_hidden.secrets))
 
 
-def _latest(known: list[str], more: Iterable[str], most: int) -> list[str]:
-    added = list(dict.fromkeys(more))
-    return [*(each for each in known if each not in added), *added][-max(most, len(added)) :]
+def _latest(known: Mapping[str, bool], more: Mapping[str, bool], most: int) -> dict[str, bool]:
+    kept = [*((secret, in_parts) for secret, in_parts in known.items() if secret not in more), *more.items()]
+    return dict(kept[-max(most, len(more)) :])
 
 
 def _folded(text: str) -> str:

@@ -192,6 +192,29 @@ def _shared(form: str, text: str, length: int) -> list[str]:
     return [part for part in parts if part in text]
 
 
+WITH_COLON = "account-4711:9f8e7d6c5b4a3210ffee"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"credentials": {"auth_type": "api_key", "api_key": WITH_COLON}},
+        {"credentials": {"auth_type": "basic", "username": "airbyte", "password": WITH_COLON}},
+        {"additional_headers": [{"name": "X-Account", "value": WITH_COLON}]},
+    ],
+)
+def test_a_secret_with_a_colon_is_masked_in_parts_as_well(instance: Instance, given: dict[str, Any]) -> None:
+    instance.always_answers("articles", Answer({"message": f"{WITH_COLON[:-4]}... {WITH_COLON[13:-4]}... airbyte: no"}, 400))
+
+    assert 'The instance said: "****... ****... airbyte: no"' in read(config(**given), "articles").message_of("articles")
+
+
+def test_a_name_is_shown_without_its_password() -> None:
+    hide_secrets(config(credentials={"auth_type": "basic", "username": "airbyte-user", "password": "pw-unit-0815"}))
+
+    assert masked_foreign("airbyte-user is locked, not airbyte-user:pw-unit-0815") == "airbyte-user is locked, not ****"
+
+
 @pytest.mark.parametrize("before", [*range(255, 302, 5), 400, 3990])
 def test_a_secret_is_masked_before_a_message_is_cut(instance: Instance, before: int) -> None:
     instance.always_answers(None, Answer({"message": "x" * before + KEY}, 400))
