@@ -878,7 +878,9 @@ def test_mistakes_are_named(small: Warehouse, script: Script, bridge: Bridge, op
         ("postgres", "postgresql://user:a-password@127.0.0.1:1/none"),
         ("postgres", "postgresql://user:a-password@127.0.0.1:port/none"),
         ("postgres", "mysql+pymysql://user:a-password/@127.0.0.1:1/none"),
+        ("postgres", "postgresql://user:my@a-password@127.0.0.1:1/none"),
         ("sqlalchemy", "mysql+nothing://user:a-password@127.0.0.1:1/none"),
+        ("sqlalchemy", "mysql+pymysql://user:my@a-password@127.0.0.1:1/none"),
         ("sqlalchemy", "://user:a-password@127.0.0.1"),
     ],
 )

@@ -110,13 +110,17 @@ def destination(name: str) -> Any:
 
 
 def dialect(pipeline: dlt.Pipeline) -> str:
-    """What the destination speaks: `duckdb`, `postgres`, `mysql`, ..."""
+    """What the destination speaks: `duckdb`, `postgres`, `mysql`, ... Raises BridgeError for an address that cannot be used."""
+    name = pipeline.destination.destination_name
     try:
-        config = pipeline.destination_client().config
+        config: Any = pipeline.destination_client().config
+        if "@" in (getattr(config.credentials, "host", None) or ""):
+            # Drivers would take the rest of the password for the host, and name it.
+            raise BridgeError(f"The credentials of {name} hold an @ that has to be written as %40, for example in the password.")
         if isinstance(config, SqlalchemyClientConfiguration):
             return str(config.get_backend_name())
     except sa.exc.SQLAlchemyError as error:
-        raise BridgeError(f"{pipeline.destination.destination_name} cannot be used: {said(error)}") from error
+        raise BridgeError(f"{name} cannot be used: {said(error)}") from error
     return str(config.destination_type).rpartition(".")[2]
 
 
