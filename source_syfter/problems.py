@@ -59,6 +59,7 @@ WRONG_FILE = Problem("unreadable-file", CONFIG,
     "{option}: {path} does not hold {what} as JSON",
     "Check that it is the right file.")
 UNWRITABLE_OUTPUT = Problem("unwritable-output", CONFIG, "The output cannot be written: {reason}", "Make room for it.")
+UNWRITABLE_FILE = Problem("unwritable-output", CONFIG, "{path} cannot be written: {reason}", "Make it and its folder writable.")
 
 # --- configuration and state ------------------------------------------------------------------------------------------------
 

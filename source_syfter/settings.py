@@ -51,6 +51,23 @@ def from_file(path: str) -> dict[str, Any]:
     return load(_object, path, "--config", "a configuration")
 
 
+def as_file(config: Mapping[str, Any]) -> str:
+    """A configuration as it stands in a file."""
+    return json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Makes a file for its owner alone, whole or not at all. Raises a config error if that cannot be done."""
+    new = path.with_name(f"{path.name}.new")
+    try:
+        new.unlink(missing_ok=True)
+        new.touch(mode=0o600)
+        new.write_bytes(content)
+        new.replace(path)
+    except OSError as error:
+        raise problems.UNWRITABLE_FILE(path=path, reason=error.strerror) from None
+
+
 def json_file(path: str) -> Any:
     """The JSON document in the file at `path`: UTF-8 whatever the locale says, or UTF-16, as some editors and shells write."""
     return json.loads(Path(path).read_bytes())
