@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from source_syfter import problems
+from source_syfter.columns import Columns
 from source_syfter.secrecy import forms, hide, hide_secrets, masked, masked_foreign, presentable
 from testing.clocks import Clock
 from testing.instance import KEY as KEY_OF_CONFIG
@@ -230,6 +231,16 @@ def test_a_secret_is_masked_before_a_key_of_an_unknown_body_is_cut(instance: Ins
     instance.always_answers("articles", Answer({"x" * 30 + KEY: 1}))
 
     assert not _shared(KEY, read(config(credentials={"auth_type": "api_key", "api_key": KEY}), "articles").text, 8)
+
+
+def test_a_secret_is_masked_before_the_name_of_a_field_is_cut() -> None:
+    hide_secrets(config(credentials={"auth_type": "api_key", "api_key": KEY}))
+    columns = Columns({"properties": {"id": {"type": "integer"}}})
+    columns.look_at([{"x" * 30 + KEY: 1}])
+
+    ((_, text),) = columns.notes("articles")
+
+    assert not _shared(KEY, text, 8)
 
 
 @pytest.mark.parametrize("made", MADE)
