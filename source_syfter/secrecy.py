@@ -1,8 +1,8 @@
 """Keeps secrets and licensed data out of what the connector prints beside records.
 
-A secret is found whole in any encoding that servers echo (percent, HTML, JSON and repr escapes, one within the other; base64 and
-hexadecimal, also of a text that holds it), in any case and however its blanks are folded; in what others wrote also a part of it,
-because they cut texts, too. So masking comes before cutting.
+A secret is found whole in any encoding that servers echo (percent, HTML, JSON and repr escapes, its bytes as numbers, one within
+the other; base64, base32 and hexadecimal, also of a text that holds it), in any case and whatever blanks part its letters; in
+what others wrote also a part of it, because they cut texts, too. So masking comes before cutting.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ import base64
 import html
 import json
 import logging
+import math
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -33,18 +34,22 @@ _MASK = "****"
 # What a terminal obeys in place of showing it, or shows elsewhere.
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
-# One character as it is or escaped. A pair of surrogates is one character.
+# What is escaped: bytes, of which several make a character, or a character. A pair of surrogates is one character. Bare numbers
+# count from eight on, for a secret may hold a few.
 _ESCAPED = re.compile(
-    r"(?is)(?P<percent>(?:%[0-9a-f]{2})+)|(?P<html>&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,8});)"
-    r"|(?P<json>\\u[dD][89abAB][0-9a-f]{2}\\u[dD][c-f][0-9a-f]{2}|\\u[0-9a-f]{4}|\\x[0-9a-f]{2}|\\[^ux])|."
+    r"(?is)(?P<hexadecimal>(?:%[0-9a-f]{2})+|(?-i:(?:=[0-9A-F]{2}){2,}|=3D)"
+    r"|(?<![0-9a-z])(?:0x)?[0-9a-f]{2}(?:(?:[:-]|,? ?0x)[0-9a-f]{2}){7,})"
+    r"|(?P<octal>(?:\\[0-3][0-7]{2})+)|(?P<decimal>[0-9]{1,3}(?:, ?[0-9]{1,3}){7,})"
+    r"|(?P<html>&(?:#[0-9]{1,9};?|#x[0-9a-f]{1,9};?|[a-z]{2,8};))"
+    r"|(?P<json>\\u[dD][89abAB][0-9a-f]{2}\\u[dD][c-f][0-9a-f]{2}|[%\\]u[0-9a-f]{4}|\\x[0-9a-f]{2}|\\[^ux])"
+    r"|\\u\{0*(?P<point>[0-9a-f]{1,5})\}|(?P<plus>\+)"
 )
-_HINTS = frozenset("%&\\+")
-# How often escapes are undone: JSON of an HTML page that quotes a URL.
-_LAYERS = 3
+# How often escapes are undone, one within the other.
+_LAYERS = 6
 # Shorter secrets are masked as they are only, as they may stand in words. A part of a secret is as long as this.
 _PART = 8
 # So many secrets that were typed, and so many tokens, are masked at a time, the latest: a process may renew tokens without end.
-_MOST_TYPED, _MOST_TOKENS = 200, 20
+_MOST_TYPED, _MOST_TOKENS = 200, 10
 
 
 def hide_secrets(config: Mapping[str, Any]) -> None:
@@ -121,7 +126,7 @@ class _Hidden:
     def _forms(self) -> tuple[set[str], set[str]]:
         """The forms that are looked for as they are, and those, longer, that are looked for in folded text."""
         found = {form for secret in self.secrets for form in _encoded(secret)}
-        folded = {_folded(form) for form in found}
+        folded = {_folded(form) for secret in self.secrets for form in _encoded(secret, ("utf-8", "utf-16-le", "utf-16-be"))}
         return {form for form in found if len(_folded(form)) < _PART and maskable(form)}, {f for f in folded if len(f) >= _PART}
 
     @cached_property
@@ -139,9 +144,10 @@ class _Hidden:
                 # What several characters were made of is masked whole.
                 last = next((place for place in places[end:] if place > places[end - 1]), len(text))
                 hit.update(range(places[start], last))
-            if not _HINTS.intersection(plain):
-                break
+            escaped = plain
             plain, places = _unescaped(plain, places)
+            if plain == escaped:
+                break
         return "".join(_covered(text, hit)) if hit else text
 
     def _found(self, text: str, with_parts: bool) -> Iterator[tuple[int, int]]:
@@ -154,7 +160,7 @@ class _Hidden:
             starts = range(len(folded) - _PART + 1)
             spans += [(at, at + _PART) for at in starts if folded[at : at + _PART] in self._parts]
         if spans:
-            shown = [at for at, letter in enumerate(text) if not letter.isspace()]
+            shown = [at for at, letter in enumerate(text) if not _is_blank(letter)]
             yield from ((shown[start], shown[end - 1] + 1) for start, end in spans)
 
 
@@ -177,7 +183,14 @@ def _latest(known: Mapping[str, bool], more: Mapping[str, bool], most: int) -> d
 
 def _folded(text: str) -> str:
     """`text` in lower case without blanks."""
-    return "".join(letter.lower()[:1] for letter in text if not letter.isspace())
+    if text.isascii() and text.isprintable():
+        return text.lower().replace(" ", "")
+    return "".join(letter.lower()[:1] for letter in text if not _is_blank(letter))
+
+
+def _is_blank(letter: str) -> bool:
+    """Whether nobody sees it: also zeros of UTF-16, and hyphens that are shown at the end of a line only."""
+    return letter == " " or not letter.isprintable()
 
 
 def _occurrences(form: str, text: str) -> Iterator[int]:
@@ -197,19 +210,22 @@ def _covered(text: str, hit: set[int]) -> Iterator[str]:
 
 def _unescaped(text: str, places: list[int]) -> tuple[str, list[int]]:
     """`text` with one layer of escapes undone, and where each of its characters, and its end, stand in the original."""
-    letters: list[str] = []
-    found: list[int] = []
+    letters, found, end = "", [], 0
     for match in _ESCAPED.finditer(text):
         plain = _plain(match)
-        letters += plain
-        found += [places[match.start()]] * len(plain)
-    return "".join(letters), [*found, places[len(text)]]
+        letters += text[end : match.start()] + plain
+        found += places[end : match.start()] + [places[match.start()]] * len(plain)
+        end = match.end()
+    return letters + text[end:], found + places[end:]
 
 
 def _plain(match: re.Match[str]) -> str:
-    whole = match[0]
-    if match.lastgroup == "percent":
-        return bytes.fromhex(whole.replace("%", "")).decode("utf-8", "replace")
+    whole, base = match[0], {"hexadecimal": 16, "octal": 8, "decimal": 10}.get(str(match.lastgroup))
+    if base:
+        numbers = [int(each, base) for each in re.findall(r"(?i)[0-9a-f]{2}" if base == 16 else "[0-9]+", whole)]
+        return bytes(numbers).decode("utf-8", "replace") if max(numbers) < 256 else whole
+    if match.lastgroup == "point":
+        return chr(int(match["point"], 16))
     if match.lastgroup == "html":
         return html.unescape(whole)
     if match.lastgroup == "json":
@@ -217,30 +233,29 @@ def _plain(match: re.Match[str]) -> str:
             units = bytes.fromhex("".join(re.findall(r"(?i)(?<=u)[0-9a-f]{4}", whole)) or f"00{whole[2:]}")
             return units.decode("utf-16-be", "replace")
         return {"n": "\n", "r": "\r", "t": "\t"}.get(whole[1], whole[1])
-    return " " if whole == "+" else whole
+    return " "
 
 
-def _encoded(text: str) -> Iterator[str]:
+def _encoded(text: str, codecs: Iterable[str] = ("utf-8",)) -> Iterator[str]:
     """`text` as it is, and in the encodings that take it with what stands around it."""
     for plain in dict.fromkeys((text, text.strip())):
         # Undoing escapes makes a blank of each plus.
         # As text of Python: where it holds what looks like another escape, undoing one undoes the other.
         yield from (plain, plain.replace("+", " "), repr(plain)[1:-1])
-        encoded = plain.encode("utf-8", "surrogatepass")
-        yield encoded.hex()
-        for twice in (encoded, base64.b64encode(encoded)):
-            for form in _base64_forms(twice):
-                yield from (form, form.replace("+", " "), form.replace("+", "-").replace("/", "_"))
+        for encoded in (plain.encode(codec, "surrogatepass") for codec in codecs):
+            yield encoded.hex()
+            yield from _within(encoded, base64.b32encode, 5)
+            for twice in (encoded, base64.b64encode(encoded)):
+                for form in (base64.b64encode(twice).decode().rstrip("="), *_within(twice, base64.b64encode, 6)):
+                    yield from (form, form.replace("+", " "), form.replace("+", "-").replace("/", "_"))
 
 
-def _base64_forms(data: bytes) -> Iterator[str]:
-    """Base64 of `data`, alone and within a text: there it begins at any of three places, and its ends depend on the rest."""
-    yield base64.b64encode(data).decode().rstrip("=")
-    for before in range(3):
-        text = base64.b64encode(bytes(before) + data).decode()
-        form = text[(before * 8 + 5) // 6 : (before + len(data)) * 8 // 6]
-        if len(form) >= _PART:
-            yield form
+def _within(data: bytes, encode: Callable[[bytes], bytes], bits: int) -> Iterator[str]:
+    """Base64 or base32 of `data`, alone and within a text: it begins at any of some places, and its ends depend on the rest."""
+    found = [encode(data).decode().rstrip("=")]
+    for before in range(math.lcm(8, bits) // 8):
+        found.append(encode(bytes(before) + data).decode()[-(before * 8 // -bits) : (before + len(data)) * 8 // bits])
+    yield from (form for form in found if len(form) >= _PART)
 
 
 def _literal_forms(secrets: Iterable[str]) -> list[str]:

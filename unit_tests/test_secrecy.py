@@ -9,6 +9,7 @@ import logging
 import re
 import tracemalloc
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -168,6 +169,25 @@ MADE: dict[str, Callable[[str], str]] = {
     "base64, twice": lambda text: base64.b64encode(base64.b64encode(text.encode())).decode(),
     "base64, folded": lambda text: "\n".join(re.findall(".{1,20}", base64.b64encode(text.encode()).decode())),
     "base64, percent": lambda text: quote(base64.b64encode(text.encode()).decode(), safe=""),
+    "percent, five times": lambda text: reduce(lambda made, _: quote(made, safe=""), range(5), text),
+    "percent, as a code unit": lambda text: "".join(f"%u{ord(letter):04x}" for letter in text),
+    "HTML, unfinished": lambda text: "".join(f"&#{ord(letter)}" for letter in text),
+    "HTML, with zeros": lambda text: "".join(f"&#x{ord(letter):08x};" for letter in text),
+    "JavaScript": lambda text: "".join(f"\\u{{{ord(letter):x}}}" for letter in text),
+    "octal": lambda text: "".join(f"\\{ord(letter):03o}" for letter in text),
+    "quoted-printable": lambda text: "".join(f"={ord(letter):02X}" for letter in text),
+    "quoted-printable, as much as has to be": lambda text: text.replace("=", "=3D"),
+    "hexadecimal, by colons": lambda text: text.encode().hex(":"),
+    "hexadecimal, by hyphens": lambda text: text.encode().hex("-").upper(),
+    "hexadecimal, each with a mark": lambda text: ", ".join(f"0x{ord(letter):02x}" for letter in text),
+    "a buffer of Node": lambda text: json.dumps(list(text.encode()))[1:-1],
+    "zeros between": "\0".join,
+    "hyphens that nobody sees between": "\u00ad".join,
+    "nothing between": "\u200b".join,
+    "base32": lambda text: base64.b32encode(text.encode()).decode(),
+    "base32 of an address's end": lambda text: base64.b32encode(f"k={text}".encode()).decode(),
+    "UTF-16, hexadecimal": lambda text: text.encode("utf-16-le").hex(),
+    "UTF-16, base64": lambda text: base64.b64encode(text.encode("utf-16-be")).decode(),
     "its first half": lambda text: text[: len(text) // 2],
     "its second half": lambda text: text[len(text) // 2 :],
 }
