@@ -70,6 +70,7 @@ def test_a_file_of_certificates_that_is_not_there(
 
 
 PROXIES = ["http://127.0.0.1:9", "http://proxy.invalid:3128", "http://[", "http://", "socks5://127.0.0.1:9", "http://a b", "x"]
+PROXIES += ["http://user:password@", "user@"]
 
 
 @pytest.mark.usefixtures("nowhere")
