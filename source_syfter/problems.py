@@ -113,11 +113,12 @@ TLS = Problem("tls", CONFIG,
     "Check that the host is right, that it speaks TLS on this port and that its certificate is valid and trusted by the "
     "machine that runs the connector.")
 CERTIFICATES = Problem("tls", CONFIG,
-    "{stream}: the file of trusted certificates is not there",
+    "{stream}: the file of trusted certificates is not there, or holds none",
     "Check REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE where the connector runs.")
 MACHINE = Problem("machine", CONFIG,
     "{stream}: the machine refuses what the connector needs: {reason}",
-    "Check the limits of the machine or the container: open files, processes, disk, memory.")
+    "Check the limits of the machine or the container (open files, processes, disk, memory) and the files that its settings "
+    "name, such as SSLKEYLOGFILE.")
 OUT_OF_MEMORY = Problem("machine", CONFIG,
     "{stream}: the memory does not suffice for a page of records",
     "Give the connector more memory, or set a smaller page size.")
