@@ -218,15 +218,21 @@ def _make_unicode(client: Any) -> None:
 def working_folder(parent: str | None) -> Iterator[str]:
     """A folder for dlt's files of one run, and the end of those that killed runs left.
 
-    Nothing in it outlives the run: what counts, rows and state, is in the destination.
+    Nothing in it outlives the run: what counts, rows and state, is in the destination. Raises BridgeError if it cannot be made.
     """
     home = Path(parent or tempfile.gettempdir())
-    home.mkdir(parents=True, exist_ok=True)
-    for left in home.glob(f"{_PREFIX}*"):
-        with _held(left) as held:
-            if held:
-                shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=home) as folder, _held(Path(folder)):
+    with ExitStack() as stack:
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            for left in home.glob(f"{_PREFIX}*"):
+                with _held(left) as held:
+                    if held:
+                        shutil.rmtree(left, ignore_errors=True)
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=_PREFIX, dir=home))
+        except OSError as error:
+            text = f"{home} cannot take working files: {error.strerror}. Choose another --pipelines-dir."
+            raise BridgeError(text) from error
+        stack.enter_context(_held(Path(folder)))
         yield folder
 
 
