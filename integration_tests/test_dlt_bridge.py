@@ -857,6 +857,25 @@ def test_the_documented_commands_one_after_the_other(
         assert connection.execute("select id from syfter.companies").fetchall() == [(1,)]
 
 
+@pytest.mark.parametrize(("before", "after"), [("id", "name"), ("id", None), (None, "id")])
+def test_rows_are_not_merged_by_another_key(
+    small: Warehouse, script: Script, bridge: Bridge, before: str | None, after: str | None
+) -> None:
+    """Each record would stand twice."""
+    script.discovers(key=before, companies=COMPANY)
+    script.reads(company(1, name="a"), company(2, name="b"), state("companies", updated_at="a"))
+    assert bridge(small) == (0, "companies: 2 records\n", "")
+    script.discovers(key=after, companies=COMPANY).reads(company(2, 1, name="b"), state("companies", updated_at="b"))
+    code, out, err = bridge(small)
+    assert (code, out) == (1, "")
+    assert f"companies was not read: its key was {before or 'none'} and is {after or 'none'} now. " in err
+    assert "--full-refresh --streams companies" in err
+    assert small.ask("select id from companies order by id") == [(1,), (2,)]
+    assert bridge(small, "--full-refresh", "--streams", "companies") == (0, "companies: 1 records\n", "")
+    assert bridge(small)[0] == 0
+    assert small.ask("select id from companies") == [(2,)]
+
+
 # --- words ----------------------------------------------------------------------------------------------------------------
 
 
