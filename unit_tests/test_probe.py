@@ -19,7 +19,7 @@ from source_syfter.probing.client import BOUND
 from source_syfter.probing.report import Report
 from testing.clocks import Clock
 from testing.instance import HOST, KEY, Answer, Asked, Instance, config, moment, oauth, some
-from testing.reading import STREAMS, Json
+from testing.reading import STREAMS, Json, read
 
 SECRET_VALUE = "a-value-of-a-record"
 
@@ -558,6 +558,31 @@ def test_a_deep_page_that_is_refused_says_nothing_about_the_end(instance: Instan
 
     assert status(report, "end of a list") == "unknown"
     assert report.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "last", "end", "found", "code"),
+    [(8, 0, "short", "differs", 2), (3, 0, "empty", "fault", 1), (3, 10, "empty", "matches", 2)],
+)
+def test_a_page_that_is_refused_is_asked_for_nearby(
+    instance: Instance, rows: int, last: int, end: str, found: str, code: int
+) -> None:
+    """Pages of five at most; behind those with records, and behind the `last`, all are refused."""
+    instance.records = {name: some(rows) for name in STREAMS}
+
+    def answer(asked: Asked) -> Answer:
+        page, size = int(asked.query.get("page", 1)), min(int(asked.query.get("limit", 5)), 5)
+        shown = instance.records[asked.stream][(page - 1) * size : page * size]
+        return Answer({"data": shown}) if shown or page <= last else Answer({"message": "no such page"}, 400)
+
+    instance.always_answers(None, answer)
+
+    report = probe(config())
+
+    assert conventions(report) == {"paging": "page", **({} if end == "empty" else {"end_of_list": end})}
+    assert status(report, "end of a list") == found
+    assert report.exit_code == code
+    assert read(config(**report.suggested_config), "articles").completed("articles") == (code == 2)
 
 
 @pytest.mark.parametrize("first_is_bare", [True, False])
