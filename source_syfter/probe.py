@@ -25,7 +25,7 @@ from source_syfter.probing.report import Collection, Proposal, Report
 from source_syfter.probing.terminal import running_count, show
 from source_syfter.problems import SyfterError
 from source_syfter.secrecy import hide_secrets, masked_foreign, presentable
-from source_syfter.settings import Settings, as_file, as_typed, complete, from_file, keep
+from source_syfter.settings import Settings, as_file, as_typed, complete, from_file, keep, schema_at
 from source_syfter.spec import manifest, name_of
 
 
@@ -132,13 +132,18 @@ def accept(report: Report, config: Mapping[str, Any], proposal: Proposal) -> Non
 def told(settings: Sequence[str]) -> dict[str, Any]:
     """The settings of `--set`, as `conventions.path_prefix=v3`, as a part of a config; a value is JSON, or else a text."""
     found: dict[str, Any] = {}
+    spec = manifest()["spec"]["connection_specification"]
     for setting in settings:
         path, _, text = setting.partition("=")
+        steps = path.split(".")
         try:
             value = json.loads(text)
         except ValueError:
             value = text
-        for step in reversed(path.split(".")):
+        if schema_at(spec, steps).get("type") == "string" and not isinstance(value, (str, type(None))):
+            # Of digits, such as a version in a path.
+            value = text
+        for step in reversed(steps):
             value = {step: value}
         found = merged(found, value)
     return found

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -205,7 +205,7 @@ def _error(error: jsonschema.ValidationError, schema: Schema, within: str) -> Sy
     if error.validator == "required":
         instance: Any = error.instance
         path.append(next(name for name in expected if name not in instance))
-    field = _schema_at(schema, path)
+    field = schema_at(schema, path)
     key = ".".join(filter(None, [within, *map(str, path)]))
     title = f"{field.get('title', 'The configuration')} ({key})"
     # Never a value from the credentials, nor a password in an address. A cut could hide a secret from what masks it.
@@ -237,9 +237,10 @@ _PROBLEMS: dict[Any, Callable[[str, Schema, Any], SyfterError]] = {
 }
 
 
-def _schema_at(schema: Schema, path: list[Any]) -> Schema:
+def schema_at(schema: Schema, path: Sequence[Any]) -> Schema:
+    """What `schema` says of the field at `path`; nothing of one that it does not name."""
     for step in path:
-        schema = schema.get("items", {}) if isinstance(step, int) else schema.get("properties", {}).get(step, {})
+        schema = schema.get("items", {}) if isinstance(step, int) else _properties(schema).get(step, {})
     return schema
 
 

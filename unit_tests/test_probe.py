@@ -1229,6 +1229,16 @@ def test_what_a_person_knows_is_set(instance: Instance, tmp_path: Path, capsys: 
     assert json.loads(capsys.readouterr().out)["suggested_config"] == {}
 
 
+def test_a_text_of_digits_is_a_text(instance: Instance, tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config()), encoding="utf-8")
+
+    main(["--config", str(path), "--set", "conventions.path_prefix=2.0", "--set", "credentials.api_key=123456789012"])
+
+    assert instance.asked[0].url.startswith(f"{HOST}/2.0/companies?")
+    assert instance.asked[0].headers["Authorization"] == "Api-Key 123456789012"
+
+
 def test_a_suggestion_is_written_with_a_copy_and_a_difference(
     instance: Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
