@@ -222,7 +222,7 @@ INCOMPLETE_LIST = Problem("incomplete-list", TRANSIENT,
 REPEATED_TOKEN = Problem("repeated-page", CONFIG,
     '{stream}: the token at "{path}" does not lead to a next page',
     "Set conventions.cursor_path and conventions.cursor_parameter to how this instance pages, or another "
-    "conventions.paging.")
+    "conventions.paging; conventions.end_of_list to repeated if its last page has a token, too.")
 NO_PLACE_FOR_TOKEN = Problem("first-page-only", CONFIG,
     '{stream}: its {count} records are a plain array, which looks like a first page and has no place for what leads on under '
     '"{path}"',
