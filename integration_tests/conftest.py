@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from filelock import FileLock
 
+from source_syfter import secrecy
 from testing import demo_run
 from testing.fuzzing import register_profiles
 from testing.processes import default_signals
@@ -19,6 +20,11 @@ register_profiles()
 def _default_signals() -> Iterator[None]:
     with default_signals():
         yield
+
+
+@pytest.fixture(autouse=True)
+def _secrets_of_this_test_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrecy, "_hidden", secrecy._Hidden())
 
 
 @pytest.fixture(scope="module")

@@ -298,6 +298,11 @@ def error(stream: str, text: str) -> str:
     return json.dumps({"type": "TRACE", "trace": {"type": "ERROR", "emitted_at": 1.0, "error": content}})
 
 
+def control(config: Json) -> str:
+    inner = {"type": "CONNECTOR_CONFIG", "emitted_at": 1.5, "connectorConfig": {"config": config}}
+    return json.dumps({"type": "CONTROL", "control": inner})
+
+
 @pytest.fixture
 def script(tmp_path: Path) -> Script:
     return Script(tmp_path)
@@ -852,6 +857,25 @@ def test_the_documented_commands_one_after_the_other(
         assert connection.execute("select id from syfter.companies").fetchall() == [(1,)]
 
 
+@pytest.mark.parametrize(("before", "after"), [("id", "name"), ("id", None), (None, "id")])
+def test_rows_are_not_merged_by_another_key(
+    small: Warehouse, script: Script, bridge: Bridge, before: str | None, after: str | None
+) -> None:
+    """Each record would stand twice."""
+    script.discovers(key=before, companies=COMPANY)
+    script.reads(company(1, name="a"), company(2, name="b"), state("companies", updated_at="a"))
+    assert bridge(small) == (0, "companies: 2 records\n", "")
+    script.discovers(key=after, companies=COMPANY).reads(company(2, 1, name="b"), state("companies", updated_at="b"))
+    code, out, err = bridge(small)
+    assert (code, out) == (1, "")
+    assert f"companies was not read: its key was {before or 'none'} and is {after or 'none'} now. " in err
+    assert "--full-refresh --streams companies" in err
+    assert small.ask("select id from companies order by id") == [(1,), (2,)]
+    assert bridge(small, "--full-refresh", "--streams", "companies") == (0, "companies: 1 records\n", "")
+    assert bridge(small)[0] == 0
+    assert small.ask("select id from companies") == [(2,)]
+
+
 # --- words ----------------------------------------------------------------------------------------------------------------
 
 
@@ -862,6 +886,11 @@ def test_the_documented_commands_one_after_the_other(
         (["--connector", "/nowhere/source-syfter"], "/nowhere/source-syfter cannot be run: "),
         (["--config", "/nowhere/config.json"], "There is no configuration file /nowhere/config.json."),
         (["--destination", "nonsense"], "nonsense"),
+        (
+            ["--pipelines-dir", "/etc/passwd"],
+            "/etc/passwd cannot take working files: File exists. Choose another --pipelines-dir.",
+        ),
+        (["--pipelines-dir", "/proc/nowhere"], "/proc/nowhere cannot take working files: "),
     ],
 )
 def test_mistakes_are_named(small: Warehouse, script: Script, bridge: Bridge, options: list[str], message: str) -> None:
@@ -878,7 +907,9 @@ def test_mistakes_are_named(small: Warehouse, script: Script, bridge: Bridge, op
         ("postgres", "postgresql://user:a-password@127.0.0.1:1/none"),
         ("postgres", "postgresql://user:a-password@127.0.0.1:port/none"),
         ("postgres", "mysql+pymysql://user:a-password/@127.0.0.1:1/none"),
+        ("postgres", "postgresql://user:my@a-password@127.0.0.1:1/none"),
         ("sqlalchemy", "mysql+nothing://user:a-password@127.0.0.1:1/none"),
+        ("sqlalchemy", "mysql+pymysql://user:my@a-password@127.0.0.1:1/none"),
         ("sqlalchemy", "://user:a-password@127.0.0.1"),
     ],
 )
@@ -903,11 +934,19 @@ def test_the_connectors_warnings_are_shown(small: Warehouse, script: Script, bri
 def test_a_configuration_that_the_connector_changes_is_kept(small: Warehouse, script: Script, bridge: Bridge) -> None:
     """A refresh token that was replaced can be used once: it goes into the file at once, with all else that is there."""
     changed = {"credentials": {"refresh_token": "new", "client_id": "ü"}, "number": 1.5, "kept": [None]}
-    control = {"type": "CONNECTOR_CONFIG", "emitted_at": 1.5, "connectorConfig": {"config": changed}}
-    script.discovers(companies=COMPANY).reads(json.dumps({"type": "CONTROL", "control": control})).ends(by="kill -9 $$")
+    script.discovers(companies=COMPANY).reads(control(changed)).ends(by="kill -9 $$")
     assert bridge(small)[0] == 1
     assert json.loads(small.config.read_text(encoding="utf-8")) == changed
     assert small.config.stat().st_mode & 0o077 == 0
+
+
+def test_a_configuration_that_cannot_be_kept_is_named(small: Warehouse, script: Script, bridge: Bridge) -> None:
+    small.config = small.config.rename(small.folder / ("c" * 255))  # no longer name is possible
+    script.discovers(companies=COMPANY).reads(control({"credentials": {"refresh_token": "new-token"}}), company(1))
+    code, _, err = bridge(small)
+    assert code == 1
+    assert f"{small.config} cannot be written, so a refresh token that was replaced is lost: File name too long." in err
+    assert "new-token" not in err
 
 
 def test_what_discover_says_is_shown_and_nothing_else(small: Warehouse, script: Script, bridge: Bridge) -> None:

@@ -51,6 +51,19 @@ def test_a_check_that_succeeds(tmp_path: Path, host: str) -> None:
     assert (code, json.loads(said.splitlines()[-1])["connectionStatus"]["status"]) == (0, "SUCCEEDED")
 
 
+def test_a_refresh_token_that_is_replaced_is_kept_and_not_shown(tmp_path: Path) -> None:
+    """No platform is there to save it."""
+    with sandbox.running(companies=3) as box:
+        box.auth.rotates = True
+        given = box.config(auth="oauth2_refresh_token", kept=1)
+        assert check(tmp_path, given, terminal=True) == (0, "The connection works.\n")
+        replaced = box.auth.refresh_token
+
+    given["credentials"]["refresh_token"] = replaced
+    assert json.loads((tmp_path / "config.json").read_text(encoding="utf-8")) == given
+    assert [file.name for file in tmp_path.iterdir()] == ["config.json"]
+
+
 @pytest.mark.parametrize(
     ("given", "words"),
     rotating([({"key": "not-the-key"}, "(401)"), ("{", "--config"), ({"config": {"credentials": {}}}, "credentials")], 1),

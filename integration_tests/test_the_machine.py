@@ -69,7 +69,31 @@ def test_a_file_of_certificates_that_is_not_there(
     assert "Traceback" not in printed.err
 
 
+@pytest.mark.usefixtures("nowhere")
+@pytest.mark.parametrize(
+    ("variable", "file", "code"),
+    [
+        ("REQUESTS_CA_BUNDLE", "/etc/passwd", "[tls]"),
+        ("REQUESTS_CA_BUNDLE", "/proc/self/mem", "[tls]"),
+        ("SSLKEYLOGFILE", "/nonexistent/keys", "[machine]"),
+        ("SSLKEYLOGFILE", "/tmp", "[machine]"),
+    ],
+)
+def test_a_file_for_tls_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, variable: str, file: str, code: str) -> None:
+    monkeypatch.setenv(variable, file)
+    with raw_server(lambda request: None) as server:
+        given = config(host=server.url.replace("http:", "https:"))
+        outcome = read(given, "articles")
+        _, message = check(given)
+
+    assert outcome.kind_of("articles") == "config_error"
+    for text in (outcome.message_of("articles"), message):
+        assert variable in text
+        assert code in text
+
+
 PROXIES = ["http://127.0.0.1:9", "http://proxy.invalid:3128", "http://[", "http://", "socks5://127.0.0.1:9", "http://a b", "x"]
+PROXIES += ["http://user:password@", "user@"]
 
 
 @pytest.mark.usefixtures("nowhere")

@@ -1,4 +1,4 @@
-"""The columns of one stream in a connection: which fields have none, and whose values do not fit theirs. No CDK."""
+"""The columns of one stream in a connection: which fields have none, and whose values do not fit theirs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from source_syfter.fieldtypes import Schema, fits
+from source_syfter.secrecy import masked_foreign
 from source_syfter.timestamps import is_usual
 
 # The values of so many records are all looked at, and then those of one in so many: a read has to cost what it did before
@@ -77,5 +78,6 @@ def _type(column: Schema) -> str:
 
 
 def _listed(names: set[str]) -> str:
-    shown = [name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..." for name in sorted(names)[:_MOST_NAMES]]
+    first = map(masked_foreign, sorted(names)[:_MOST_NAMES])
+    shown = [name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}..." for name in first]
     return ", ".join(shown) + (f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else "")

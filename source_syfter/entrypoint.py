@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import io
 import logging
 import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Optional, TextIO, TypeVar, cast
 
@@ -57,22 +60,34 @@ def run_protocol(argv: list[str]) -> None:
     gc.freeze()
     gc.set_threshold(50_000, 20, 20)
     # As the CDK's `launch`, which keeps lines of several threads whole.
-    with PRINT_BUFFER:
+    with contextlib.redirect_stdout(_Words(Path(parsed.config))) if in_words else PRINT_BUFFER:
         if parsed.command == "read":
             entrypoint.write(parsed.catalog, parsed.state, parsed.debug)
         else:
             for message in entrypoint.run(parsed):
-                print(f"{message}\n" if not in_words else _in_words(message), end="")
+                print(f"{message}\n", end="")
 
 
-def _in_words(line: str) -> str:
-    """A message of the protocol for a person at a terminal: the answer of `check`, and nothing of the rest."""
-    status = orjson.loads(line).get("connectionStatus")
-    if status is None:
-        return ""
-    if status["status"] == "SUCCEEDED":
-        return "The connection works.\n"
-    return f"The connection does not work. {status.get('message') or ''}".rstrip() + "\n"
+class _Words(io.TextIOBase):
+    """Standard output for a person at a terminal: of the messages of the protocol, the answer of `check` in words.
+
+    There is no platform that would save the config with a refresh token that was replaced, so that goes into its file at once.
+    """
+
+    def __init__(self, config: Path) -> None:
+        self._config = config
+        self._begun = ""
+
+    def write(self, text: str) -> int:
+        *lines, self._begun = f"{self._begun}{text}".split("\n")
+        for line in lines:
+            message = orjson.loads(line) if line.startswith('{"') else {}
+            if control := message.get("control"):
+                settings.keep(self._config, settings.as_file(control["connectorConfig"]["config"]).encode())
+            if status := message.get("connectionStatus"):
+                words = "works." if status["status"] == "SUCCEEDED" else f"does not work. {status.get('message') or ''}"
+                print(f"The connection {words}".rstrip(), file=sys.__stdout__)
+        return len(text)
 
 
 def _say(kind: type[BaseException], error: BaseException, trace: Optional[TracebackType]) -> None:

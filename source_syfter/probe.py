@@ -25,7 +25,7 @@ from source_syfter.probing.report import Collection, Proposal, Report
 from source_syfter.probing.terminal import running_count, show
 from source_syfter.problems import SyfterError
 from source_syfter.secrecy import hide_secrets, masked_foreign, presentable
-from source_syfter.settings import Settings, as_typed, complete, from_file
+from source_syfter.settings import Settings, as_file, as_typed, complete, from_file, keep, schema_at
 from source_syfter.spec import manifest, name_of
 
 
@@ -111,9 +111,6 @@ def main(args: Sequence[str]) -> int:
     except SyfterError as error:
         print(presentable(error.text), file=sys.stderr)
         return 1
-    except OSError as error:
-        print(f"{error.filename} cannot be written: {error.strerror}.", file=sys.stderr)
-        return 1
     if options.json:
         print(json.dumps(report.as_json(), indent=2))
     else:
@@ -135,13 +132,18 @@ def accept(report: Report, config: Mapping[str, Any], proposal: Proposal) -> Non
 def told(settings: Sequence[str]) -> dict[str, Any]:
     """The settings of `--set`, as `conventions.path_prefix=v3`, as a part of a config; a value is JSON, or else a text."""
     found: dict[str, Any] = {}
+    spec = manifest()["spec"]["connection_specification"]
     for setting in settings:
         path, _, text = setting.partition("=")
+        steps = path.split(".")
         try:
             value = json.loads(text)
         except ValueError:
             value = text
-        for step in reversed(path.split(".")):
+        if schema_at(spec, steps).get("type") == "string" and not isinstance(value, (str, type(None))):
+            # Of digits, such as a version in a path.
+            value = text
+        for step in reversed(steps):
             value = {step: value}
         found = merged(found, value)
     return found
@@ -159,26 +161,18 @@ def merged(config: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]
 def write(path: Path, config: Mapping[str, Any]) -> None:
     """Writes `config` to `path`, keeps what was there beside it, and prints the difference without secrets to standard error.
 
-    Both files are for their owner alone. Raises OSError, and a config error for a file that holds something else.
+    Both files are for their owner alone. Raises a config error for one that cannot be written or holds something else.
     """
-    before, after = "", json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+    before, after = "", as_file(config)
     hide_secrets(config)
     if path.exists():
         there = from_file(str(path))
         hide_secrets(there)
-        before = json.dumps(there, indent=2, ensure_ascii=False) + "\n"
-        _keep(path.with_name(f"{path.name}.bak"), path.read_bytes())
-    _keep(path, after.encode())
+        before = as_file(there)
+        keep(path.with_name(f"{path.name}.bak"), path.read_bytes())
+    keep(path, after.encode())
     lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "before", str(path), n=1, lineterm="")
     print(presentable("\n".join(lines)) or f"{path} has all of it already.", file=sys.stderr)
-
-
-def _keep(path: Path, content: bytes) -> None:
-    new = path.with_name(f"{path.name}.new")
-    new.unlink(missing_ok=True)
-    new.touch(mode=0o600)
-    new.write_bytes(content)
-    new.replace(path)
 
 
 def _connection(package: Mapping[str, Any], settings: Settings) -> Connection:

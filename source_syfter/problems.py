@@ -59,6 +59,7 @@ WRONG_FILE = Problem("unreadable-file", CONFIG,
     "{option}: {path} does not hold {what} as JSON",
     "Check that it is the right file.")
 UNWRITABLE_OUTPUT = Problem("unwritable-output", CONFIG, "The output cannot be written: {reason}", "Make room for it.")
+UNWRITABLE_FILE = Problem("unwritable-output", CONFIG, "{path} cannot be written: {reason}", "Make it and its folder writable.")
 
 # --- configuration and state ------------------------------------------------------------------------------------------------
 
@@ -118,11 +119,12 @@ TLS = Problem("tls", CONFIG,
     "Check that the host is right, that it speaks TLS on this port and that its certificate is valid and trusted by the "
     "machine that runs the connector.")
 CERTIFICATES = Problem("tls", CONFIG,
-    "{stream}: the file of trusted certificates is not there",
+    "{stream}: the file of trusted certificates is not there, or holds none",
     "Check REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE where the connector runs.")
 MACHINE = Problem("machine", CONFIG,
     "{stream}: the machine refuses what the connector needs: {reason}",
-    "Check the limits of the machine or the container: open files, processes, disk, memory.")
+    "Check the limits of the machine or the container (open files, processes, disk, memory) and the files that its settings "
+    "name, such as SSLKEYLOGFILE.")
 OUT_OF_MEMORY = Problem("machine", CONFIG,
     "{stream}: the memory does not suffice for a page of records",
     "Give the connector more memory, or set a smaller page size.")
@@ -226,7 +228,7 @@ INCOMPLETE_LIST = Problem("incomplete-list", TRANSIENT,
 REPEATED_TOKEN = Problem("repeated-page", CONFIG,
     '{stream}: the token at "{path}" does not lead to a next page',
     "Set conventions.cursor_path and conventions.cursor_parameter to how this instance pages, or another "
-    "conventions.paging.")
+    "conventions.paging; conventions.end_of_list to repeated if its last page has a token, too.")
 NO_PLACE_FOR_TOKEN = Problem("first-page-only", CONFIG,
     '{stream}: its {count} records are a plain array, which looks like a first page and has no place for what leads on under '
     '"{path}"',

@@ -1,8 +1,8 @@
 """Keeps secrets and licensed data out of what the connector prints beside records.
 
-A secret is found whole in any encoding that servers echo (percent, HTML, JSON and repr escapes, one within the other; base64 and
-hexadecimal, also of a text that holds it), in any case and however its blanks are folded; in what others wrote also a part of it,
-because they cut texts, too. So masking comes before cutting.
+A secret is found whole in any encoding that servers echo (percent, HTML, JSON and repr escapes, its bytes as numbers, one within
+the other; base64, base32 and hexadecimal, also of a text that holds it), in any case and whatever blanks part its letters; in
+what others wrote also a part of it, because they cut texts, too. So masking comes before cutting.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ import base64
 import html
 import json
 import logging
+import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -32,49 +34,57 @@ _MASK = "****"
 # What a terminal obeys in place of showing it, or shows elsewhere.
 _OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
-# One character as it is or escaped. A pair of surrogates is one character.
+# What is escaped: bytes, of which several make a character, or a character. A pair of surrogates is one character. Bare numbers
+# count from eight on, for a secret may hold a few.
 _ESCAPED = re.compile(
-    r"(?is)(?P<percent>(?:%[0-9a-f]{2})+)|(?P<html>&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z]{2,8});)"
-    r"|(?P<json>\\u[dD][89abAB][0-9a-f]{2}\\u[dD][c-f][0-9a-f]{2}|\\u[0-9a-f]{4}|\\x[0-9a-f]{2}|\\[^ux])|."
+    r"(?is)(?P<hexadecimal>(?:%[0-9a-f]{2})+|(?-i:(?:=[0-9A-F]{2}){2,}|=3D)"
+    r"|(?<![0-9a-z])(?:0x)?[0-9a-f]{2}(?:(?:[:-]|,? ?0x)[0-9a-f]{2}){7,})"
+    r"|(?P<octal>(?:\\[0-3][0-7]{2})+)|(?P<decimal>[0-9]{1,3}(?:, ?[0-9]{1,3}){7,})"
+    r"|(?P<html>&(?:#[0-9]{1,9};?|#x[0-9a-f]{1,9};?|[a-z]{2,8};))"
+    r"|(?P<json>\\u[dD][89abAB][0-9a-f]{2}\\u[dD][c-f][0-9a-f]{2}|[%\\]u[0-9a-f]{4}|\\x[0-9a-f]{2}|\\[^ux])"
+    r"|\\u\{0*(?P<point>[0-9a-f]{1,5})\}|(?P<plus>\+)"
 )
-_HINTS = frozenset("%&\\+")
-# How often escapes are undone: JSON of an HTML page that quotes a URL.
-_LAYERS = 3
+# How often escapes are undone, one within the other.
+_LAYERS = 6
 # Shorter secrets are masked as they are only, as they may stand in words. A part of a secret is as long as this.
 _PART = 8
+# So many secrets that were typed, and so many tokens, are masked at a time, the latest: a process may renew tokens without end.
+_MOST_TYPED, _MOST_TOKENS = 200, 10
 
 
 def hide_secrets(config: Mapping[str, Any]) -> None:
-    """From now on the secrets of `config`, in every form in which they travel, are masked in logs and messages."""
-    _hide(secrets_in(config))
+    """From now on the secrets of `config`, in every form in which they travel, are masked in logs and messages, beside others."""
+    _hide(typed=_secrets_in(config))
     for handler in logging.getLogger().handlers:
         if _without_bodies not in handler.filters:
             handler.addFilter(_without_bodies)
 
 
 def hide(secret: str) -> None:
-    """From now on `secret` is masked beside those of the config, as they are."""
-    _hide([*_hidden.secrets, secret])
+    """From now on `secret`, which a server gave, is masked beside those of configs, as they are."""
+    _hide(tokens={secret: True})
 
 
-def secrets_in(config: Mapping[str, Any]) -> list[str]:
-    """The secrets of `config`, and the pairs of name and secret that some schemes send."""
+def _secrets_in(config: Mapping[str, Any]) -> dict[str, bool]:
+    """The secrets of `config`, and the pairs of name and secret that some schemes send; whether a part is secret, too."""
     credentials = config.get("credentials")
     credentials = credentials if isinstance(credentials, Mapping) else {}
-    found = [str(credentials[name]) for name in _SECRETS if credentials.get(name)]
+    pairs = {
+        f"{credentials.get(user, '')}:{credentials[secret]}": False
+        for user, secret in (("username", "password"), ("client_id", "client_secret"))
+        if credentials.get(secret)
+    }
+    found = [credentials[name] for name in _SECRETS if credentials.get(name)]
     headers = config.get("additional_headers")
     for header in headers if isinstance(headers, list) else []:
         if isinstance(header, Mapping) and header.get("value"):
-            found.append(str(header["value"]))
-    for user, secret in (("username", "password"), ("client_id", "client_secret")):
-        if credentials.get(secret):
-            found.append(f"{credentials.get(user, '')}:{credentials[secret]}")
-    return list(dict.fromkeys(found))
+            found.append(header["value"])
+    return pairs | dict.fromkeys(map(str, found), True)
 
 
 def forms(config: Mapping[str, Any]) -> list[str]:
     """The secrets of `config` as typed, URL-encoded, JSON-escaped, in a Python repr, and in base64; longest first."""
-    return _literal_forms(secrets_in(config))
+    return _literal_forms(_secrets_in(config))
 
 
 def maskable(secret: str) -> bool:
@@ -103,21 +113,25 @@ def _shown(text: str) -> str:
 
 @dataclass(frozen=True)
 class _Hidden:
-    """What is to be masked."""
+    """What is to be masked, and whether a part of it is: not of a pair, whose other half is no secret."""
 
-    secrets: list[str] = field(default_factory=list)
+    typed: dict[str, bool] = field(default_factory=dict)
+    tokens: dict[str, bool] = field(default_factory=dict)
+
+    @cached_property
+    def secrets(self) -> dict[str, bool]:
+        return self.typed | self.tokens
 
     @cached_property
     def _forms(self) -> tuple[set[str], set[str]]:
         """The forms that are looked for as they are, and those, longer, that are looked for in folded text."""
         found = {form for secret in self.secrets for form in _encoded(secret)}
-        folded = {_folded(form) for form in found}
+        folded = {_folded(form) for secret in self.secrets for form in _encoded(secret, ("utf-8", "utf-16-le", "utf-16-be"))}
         return {form for form in found if len(_folded(form)) < _PART and maskable(form)}, {f for f in folded if len(f) >= _PART}
 
     @cached_property
     def _parts(self) -> set[str]:
-        # Not of the pairs, whose other half is no secret.
-        forms = {_folded(form) for secret in self.secrets if ":" not in secret for form in _encoded(secret)}
+        forms = {_folded(form) for secret, in_parts in self.secrets.items() if in_parts for form in _encoded(secret)}
         return {form[at : at + _PART] for form in forms for at in range(len(form) - _PART + 1)}
 
     def masked(self, text: str, with_parts: bool) -> str:
@@ -130,9 +144,10 @@ class _Hidden:
                 # What several characters were made of is masked whole.
                 last = next((place for place in places[end:] if place > places[end - 1]), len(text))
                 hit.update(range(places[start], last))
-            if not _HINTS.intersection(plain):
-                break
+            escaped = plain
             plain, places = _unescaped(plain, places)
+            if plain == escaped:
+                break
         return "".join(_covered(text, hit)) if hit else text
 
     def _found(self, text: str, with_parts: bool) -> Iterator[tuple[int, int]]:
@@ -145,23 +160,37 @@ class _Hidden:
             starts = range(len(folded) - _PART + 1)
             spans += [(at, at + _PART) for at in starts if folded[at : at + _PART] in self._parts]
         if spans:
-            shown = [at for at, letter in enumerate(text) if not letter.isspace()]
+            shown = [at for at, letter in enumerate(text) if not _is_blank(letter)]
             yield from ((shown[start], shown[end - 1] + 1) for start, end in spans)
 
 
 _hidden = _Hidden()
+_lock = threading.Lock()
 
 
-def _hide(secrets: Iterable[str]) -> None:
+def _hide(typed: Mapping[str, bool] = {}, tokens: Mapping[str, bool] = {}) -> None:
     global _hidden
-    _hidden = _Hidden(list(dict.fromkeys(secrets)))
-    # What the CDK itself prints.
-    update_secrets(_literal_forms(_hidden.secrets))
+    with _lock:
+        _hidden = _Hidden(_latest(_hidden.typed, typed, _MOST_TYPED), _latest(_hidden.tokens, tokens, _MOST_TOKENS))
+        # What the CDK itself prints.
+        update_secrets(_literal_forms(_hidden.secrets))
+
+
+def _latest(known: Mapping[str, bool], more: Mapping[str, bool], most: int) -> dict[str, bool]:
+    kept = [*((secret, in_parts) for secret, in_parts in known.items() if secret not in more), *more.items()]
+    return dict(kept[-max(most, len(more)) :])
 
 
 def _folded(text: str) -> str:
     """`text` in lower case without blanks."""
-    return "".join(letter.lower()[:1] for letter in text if not letter.isspace())
+    if text.isascii() and text.isprintable():
+        return text.lower().replace(" ", "")
+    return "".join(letter.lower()[:1] for letter in text if not _is_blank(letter))
+
+
+def _is_blank(letter: str) -> bool:
+    """Whether nobody sees it: also zeros of UTF-16, and hyphens that are shown at the end of a line only."""
+    return letter == " " or not letter.isprintable()
 
 
 def _occurrences(form: str, text: str) -> Iterator[int]:
@@ -181,19 +210,22 @@ def _covered(text: str, hit: set[int]) -> Iterator[str]:
 
 def _unescaped(text: str, places: list[int]) -> tuple[str, list[int]]:
     """`text` with one layer of escapes undone, and where each of its characters, and its end, stand in the original."""
-    letters: list[str] = []
-    found: list[int] = []
+    letters, found, end = "", [], 0
     for match in _ESCAPED.finditer(text):
         plain = _plain(match)
-        letters += plain
-        found += [places[match.start()]] * len(plain)
-    return "".join(letters), [*found, places[len(text)]]
+        letters += text[end : match.start()] + plain
+        found += places[end : match.start()] + [places[match.start()]] * len(plain)
+        end = match.end()
+    return letters + text[end:], found + places[end:]
 
 
 def _plain(match: re.Match[str]) -> str:
-    whole = match[0]
-    if match.lastgroup == "percent":
-        return bytes.fromhex(whole.replace("%", "")).decode("utf-8", "replace")
+    whole, base = match[0], {"hexadecimal": 16, "octal": 8, "decimal": 10}.get(str(match.lastgroup))
+    if base:
+        numbers = [int(each, base) for each in re.findall(r"(?i)[0-9a-f]{2}" if base == 16 else "[0-9]+", whole)]
+        return bytes(numbers).decode("utf-8", "replace") if max(numbers) < 256 else whole
+    if match.lastgroup == "point":
+        return chr(int(match["point"], 16))
     if match.lastgroup == "html":
         return html.unescape(whole)
     if match.lastgroup == "json":
@@ -201,30 +233,29 @@ def _plain(match: re.Match[str]) -> str:
             units = bytes.fromhex("".join(re.findall(r"(?i)(?<=u)[0-9a-f]{4}", whole)) or f"00{whole[2:]}")
             return units.decode("utf-16-be", "replace")
         return {"n": "\n", "r": "\r", "t": "\t"}.get(whole[1], whole[1])
-    return " " if whole == "+" else whole
+    return " "
 
 
-def _encoded(text: str) -> Iterator[str]:
+def _encoded(text: str, codecs: Iterable[str] = ("utf-8",)) -> Iterator[str]:
     """`text` as it is, and in the encodings that take it with what stands around it."""
     for plain in dict.fromkeys((text, text.strip())):
         # Undoing escapes makes a blank of each plus.
         # As text of Python: where it holds what looks like another escape, undoing one undoes the other.
         yield from (plain, plain.replace("+", " "), repr(plain)[1:-1])
-        encoded = plain.encode("utf-8", "surrogatepass")
-        yield encoded.hex()
-        for twice in (encoded, base64.b64encode(encoded)):
-            for form in _base64_forms(twice):
-                yield from (form, form.replace("+", " "), form.replace("+", "-").replace("/", "_"))
+        for encoded in (plain.encode(codec, "surrogatepass") for codec in codecs):
+            yield encoded.hex()
+            yield from _within(encoded, base64.b32encode, 5)
+            for twice in (encoded, base64.b64encode(encoded)):
+                for form in (base64.b64encode(twice).decode().rstrip("="), *_within(twice, base64.b64encode, 6)):
+                    yield from (form, form.replace("+", " "), form.replace("+", "-").replace("/", "_"))
 
 
-def _base64_forms(data: bytes) -> Iterator[str]:
-    """Base64 of `data`, alone and within a text: there it begins at any of three places, and its ends depend on the rest."""
-    yield base64.b64encode(data).decode().rstrip("=")
-    for before in range(3):
-        text = base64.b64encode(bytes(before) + data).decode()
-        form = text[(before * 8 + 5) // 6 : (before + len(data)) * 8 // 6]
-        if len(form) >= _PART:
-            yield form
+def _within(data: bytes, encode: Callable[[bytes], bytes], bits: int) -> Iterator[str]:
+    """Base64 or base32 of `data`, alone and within a text: it begins at any of some places, and its ends depend on the rest."""
+    found = [encode(data).decode().rstrip("=")]
+    for before in range(math.lcm(8, bits) // 8):
+        found.append(encode(bytes(before) + data).decode()[-(before * 8 // -bits) : (before + len(data)) * 8 // bits])
+    yield from (form for form in found if len(form) >= _PART)
 
 
 def _literal_forms(secrets: Iterable[str]) -> list[str]:

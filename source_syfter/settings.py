@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Optional, TypeVar
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -49,6 +49,23 @@ def load(read: Callable[[str], T], path: str, option: str, what: str) -> T:
 def from_file(path: str) -> dict[str, Any]:
     """The configuration in a JSON file, as typed. Raises as `load` does."""
     return load(_object, path, "--config", "a configuration")
+
+
+def as_file(config: Mapping[str, Any]) -> str:
+    """A configuration as it stands in a file."""
+    return json.dumps(config, indent=2, ensure_ascii=False) + "\n"
+
+
+def keep(path: Path, content: bytes) -> None:
+    """Makes a file for its owner alone, whole or not at all. Raises a config error if that cannot be done."""
+    new = path.with_name(f"{path.name}.new")
+    try:
+        new.unlink(missing_ok=True)
+        new.touch(mode=0o600)
+        new.write_bytes(content)
+        new.replace(path)
+    except OSError as error:
+        raise problems.UNWRITABLE_FILE(path=path, reason=error.strerror) from None
 
 
 def json_file(path: str) -> Any:
@@ -188,7 +205,7 @@ def _error(error: jsonschema.ValidationError, schema: Schema, within: str) -> Sy
     if error.validator == "required":
         instance: Any = error.instance
         path.append(next(name for name in expected if name not in instance))
-    field = _schema_at(schema, path)
+    field = schema_at(schema, path)
     key = ".".join(filter(None, [within, *map(str, path)]))
     title = f"{field.get('title', 'The configuration')} ({key})"
     # Never a value from the credentials, nor a password in an address. A cut could hide a secret from what masks it.
@@ -220,9 +237,10 @@ _PROBLEMS: dict[Any, Callable[[str, Schema, Any], SyfterError]] = {
 }
 
 
-def _schema_at(schema: Schema, path: list[Any]) -> Schema:
+def schema_at(schema: Schema, path: Sequence[Any]) -> Schema:
+    """What `schema` says of the field at `path`; nothing of one that it does not name."""
     for step in path:
-        schema = schema.get("items", {}) if isinstance(step, int) else schema.get("properties", {}).get(step, {})
+        schema = schema.get("items", {}) if isinstance(step, int) else _properties(schema).get(step, {})
     return schema
 
 

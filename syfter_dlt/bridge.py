@@ -34,6 +34,8 @@ from syfter_dlt.warehouses import BridgeError, causes, said
 SOURCE = "syfter"
 STATE = "airbyte_state"
 """What the connector wants back, as JSON."""
+KEY = "key"
+"""The fields by which the rows are merged."""
 TABLE = "table"
 """What has to be known of the table beside its columns: it is `empty`, or it is being made `anew`."""
 BATCH = 500
@@ -119,7 +121,7 @@ class _Run:
                 self._loaded.warnings.append(f"{table.stream}: an older version made its table, which is read and made anew.")
             if full_refresh or table.is_older or self._saved(table).get(TABLE) == "anew" or not (table.incremental or table.key):
                 anew.append(stream)
-            elif misfits := table.misfits():
+            elif misfits := [*self._other_key(table), *table.misfits()]:
                 self._loaded.errors.append(f"{table.stream} was not read: {'; '.join(misfits)}. {self._remedy(table)}")
             else:
                 others.append(stream)
@@ -165,6 +167,13 @@ class _Run:
         """What the destination keeps of a stream beside its rows."""
         sources = self._pipeline.state.get("sources") or {}
         return dict(sources.get(SOURCE, {}).get("resources", {}).get(table.stream) or {})
+
+    def _other_key(self, table: Table) -> list[str]:
+        """What is wrong with rows that were merged by another key: what is read now would stand beside them."""
+        before = self._saved(table).get(KEY, table.key)
+        if table.empty or before == table.key:
+            return []
+        return [f"its key was {', '.join(before) or 'none'} and is {', '.join(table.key) or 'none'} now"]
 
     # --- two ways to read -------------------------------------------------------------------------------------------------
 
@@ -297,6 +306,8 @@ def _resource(table: Table, spool: Spool | None, state: str | None) -> DltResour
         kept.pop(TABLE, None)
         if state is not None:
             kept[STATE] = state
+        if table.incremental or table.key:  # the others are always made anew
+            kept[KEY] = table.key
         if table.is_open:
             return
         if table.empty and spool is None:

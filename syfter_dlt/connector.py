@@ -146,9 +146,13 @@ class Connector:
     def _save(self, config: dict[str, Any]) -> None:
         """Keeps what the connector changed in its configuration: a refresh token that was replaced. Complete or not at all."""
         written = self._config.with_name(f"{self._config.name}.new")
-        written.touch(mode=0o600)
-        written.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(written, self._config)
+        try:
+            written.touch(mode=0o600)
+            written.write_text(json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+            os.replace(written, self._config)
+        except OSError as error:
+            text = f"{self._config} cannot be written, so a refresh token that was replaced is lost: {error.strerror}."
+            raise ConnectorError(f"{text} Make its folder writable, and enter a new token.") from error
 
     def _messages(
         self, process: subprocess.Popen[bytes], read: Callable[[bytes], Message | None]

@@ -110,13 +110,17 @@ def destination(name: str) -> Any:
 
 
 def dialect(pipeline: dlt.Pipeline) -> str:
-    """What the destination speaks: `duckdb`, `postgres`, `mysql`, ..."""
+    """What the destination speaks: `duckdb`, `postgres`, `mysql`, ... Raises BridgeError for an address that cannot be used."""
+    name = pipeline.destination.destination_name
     try:
-        config = pipeline.destination_client().config
+        config: Any = pipeline.destination_client().config
+        if "@" in (getattr(config.credentials, "host", None) or ""):
+            # Drivers would take the rest of the password for the host, and name it.
+            raise BridgeError(f"The credentials of {name} hold an @ that has to be written as %40, for example in the password.")
         if isinstance(config, SqlalchemyClientConfiguration):
             return str(config.get_backend_name())
     except sa.exc.SQLAlchemyError as error:
-        raise BridgeError(f"{pipeline.destination.destination_name} cannot be used: {said(error)}") from error
+        raise BridgeError(f"{name} cannot be used: {said(error)}") from error
     return str(config.destination_type).rpartition(".")[2]
 
 
@@ -214,15 +218,21 @@ def _make_unicode(client: Any) -> None:
 def working_folder(parent: str | None) -> Iterator[str]:
     """A folder for dlt's files of one run, and the end of those that killed runs left.
 
-    Nothing in it outlives the run: what counts, rows and state, is in the destination.
+    Nothing in it outlives the run: what counts, rows and state, is in the destination. Raises BridgeError if it cannot be made.
     """
     home = Path(parent or tempfile.gettempdir())
-    home.mkdir(parents=True, exist_ok=True)
-    for left in home.glob(f"{_PREFIX}*"):
-        with _held(left) as held:
-            if held:
-                shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=home) as folder, _held(Path(folder)):
+    with ExitStack() as stack:
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+            for left in home.glob(f"{_PREFIX}*"):
+                with _held(left) as held:
+                    if held:
+                        shutil.rmtree(left, ignore_errors=True)
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=_PREFIX, dir=home))
+        except OSError as error:
+            text = f"{home} cannot take working files: {error.strerror}. Choose another --pipelines-dir."
+            raise BridgeError(text) from error
+        stack.enter_context(_held(Path(folder)))
         yield folder
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from source_syfter import source
+from source_syfter import secrecy, source
 from testing.clocks import Clock, SharedClock, use_clock
 from testing.fuzzing import register_profiles
 from testing.instance import Instance, connect
@@ -21,6 +21,11 @@ def _quick_sources() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         build_sources_quickly(patch, source.manifest())
         yield
+
+
+@pytest.fixture(autouse=True)
+def _secrets_of_this_test_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrecy, "_hidden", secrecy._Hidden())
 
 
 @pytest.fixture

@@ -264,6 +264,25 @@ def test_a_list_ends_though_its_last_page_has_a_token(instance: Instance, end: s
     assert len(instance.asked) <= 4
 
 
+@pytest.mark.parametrize("last", [4, 1000])
+def test_tokens_without_end_name_the_setting_that_ends_them(instance: Instance, last: int) -> None:
+    """The token of the last page comes again, or there is always another one."""
+
+    def answer(asked: Asked) -> Answer:
+        first = int(asked.query.get("cursor", 0))
+        return Answer({"data": some(3)[first : first + 2], "next_cursor": min(first + 2, last)})
+
+    instance.always_answers("articles", answer)
+
+    message = read(config(conventions={"paging": "cursor"}), "articles").message_of("articles")
+
+    assert "[repeated-page]" in message
+    assert "conventions.end_of_list to repeated" in message
+    ended = read(config(conventions={"paging": "cursor", "end_of_list": "repeated"}), "articles")
+    assert ended.completed("articles")
+    assert ended.ids("articles") == [1, 2, 3]
+
+
 @pytest.mark.parametrize(("path", "total"), [("meta.count", {"meta": {"count": "1"}}), ("X-Total-Count", {})])
 def test_total_path(instance: Instance, path: str, total: Json) -> None:
     """It saves the last request of a read of changes, as text and in a header, too."""

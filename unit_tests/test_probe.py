@@ -19,7 +19,7 @@ from source_syfter.probing.client import BOUND
 from source_syfter.probing.report import Report
 from testing.clocks import Clock
 from testing.instance import HOST, KEY, Answer, Asked, Instance, config, moment, oauth, some
-from testing.reading import STREAMS, Json
+from testing.reading import STREAMS, Json, read
 
 SECRET_VALUE = "a-value-of-a-record"
 
@@ -558,6 +558,31 @@ def test_a_deep_page_that_is_refused_says_nothing_about_the_end(instance: Instan
 
     assert status(report, "end of a list") == "unknown"
     assert report.exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("rows", "last", "end", "found", "code"),
+    [(8, 0, "short", "differs", 2), (3, 0, "empty", "fault", 1), (3, 10, "empty", "matches", 2)],
+)
+def test_a_page_that_is_refused_is_asked_for_nearby(
+    instance: Instance, rows: int, last: int, end: str, found: str, code: int
+) -> None:
+    """Pages of five at most; behind those with records, and behind the `last`, all are refused."""
+    instance.records = {name: some(rows) for name in STREAMS}
+
+    def answer(asked: Asked) -> Answer:
+        page, size = int(asked.query.get("page", 1)), min(int(asked.query.get("limit", 5)), 5)
+        shown = instance.records[asked.stream][(page - 1) * size : page * size]
+        return Answer({"data": shown}) if shown or page <= last else Answer({"message": "no such page"}, 400)
+
+    instance.always_answers(None, answer)
+
+    report = probe(config())
+
+    assert conventions(report) == {"paging": "page", **({} if end == "empty" else {"end_of_list": end})}
+    assert status(report, "end of a list") == found
+    assert report.exit_code == code
+    assert read(config(**report.suggested_config), "articles").completed("articles") == (code == 2)
 
 
 @pytest.mark.parametrize("first_is_bare", [True, False])
@@ -1204,6 +1229,16 @@ def test_what_a_person_knows_is_set(instance: Instance, tmp_path: Path, capsys: 
     assert json.loads(capsys.readouterr().out)["suggested_config"] == {}
 
 
+def test_a_text_of_digits_is_a_text(instance: Instance, tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config()), encoding="utf-8")
+
+    main(["--config", str(path), "--set", "conventions.path_prefix=2.0", "--set", "credentials.api_key=123456789012"])
+
+    assert instance.asked[0].url.startswith(f"{HOST}/2.0/companies?")
+    assert instance.asked[0].headers["Authorization"] == "Api-Key 123456789012"
+
+
 def test_a_suggestion_is_written_with_a_copy_and_a_difference(
     instance: Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -1223,17 +1258,38 @@ def test_a_suggestion_is_written_with_a_copy_and_a_difference(
     assert "already" in capsys.readouterr().err
 
 
-def test_a_refresh_token_that_is_replaced_is_kept(instance: Instance, tmp_path: Path) -> None:
+def test_the_difference_to_a_file_with_other_secrets_shows_neither(
+    instance: Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header = {"name": "X-Account", "value": "header-unit-5566"}
+    new, old = tmp_path / "new.json", tmp_path / "old.json"
+    new.write_text(json.dumps(config(additional_headers=[header])), encoding="utf-8")
+    old.write_text(json.dumps(config(credentials={"auth_type": "api_key", "api_key": "sk-unit-old-0815"})), encoding="utf-8")
+
+    assert main(["--config", str(new), "--write", str(old)]) == 0
+
+    printed = capsys.readouterr().err
+    assert '+    "api_key": "****"' in printed
+    assert not [secret for secret in (KEY, header["value"], "sk-unit-old-0815") if secret in printed]
+
+
+def test_a_refresh_token_that_is_replaced_is_kept_and_not_shown(
+    instance: Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The probe uses the one in the file up, so the next one has to be there before anything else happens."""
     given = config(credentials=oauth(auth_type="oauth2_refresh_token", refresh_token="rt-unit-first-4711"))
     rotated = {"access_token": "at-unit-0815", "refresh_token": "rt-unit-second-4711"}
     instance.always_answers("token", Answer(rotated))
+    instance.always_answers(None, Answer({"message": f"no {rotated}"}, 400))
     path = tmp_path / "config.json"
     path.write_text(json.dumps(given), encoding="utf-8")
 
-    assert main(["--config", str(path)]) == 0
+    assert main(["--config", str(path)]) == 1
 
     assert json.loads(path.read_text())["credentials"]["refresh_token"] == "rt-unit-second-4711"
+    printed = capsys.readouterr()
+    assert '+    "refresh_token": "****"' in printed.err
+    assert not [token for token in rotated.values() if token in printed.out + printed.err]
 
 
 def test_a_file_that_cannot_be_written_is_named(instance: Instance, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

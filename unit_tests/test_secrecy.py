@@ -7,7 +7,9 @@ import html
 import json
 import logging
 import re
+import tracemalloc
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -15,8 +17,10 @@ import pytest
 import requests
 
 from source_syfter import problems
-from source_syfter.secrecy import forms, hide_secrets, presentable
+from source_syfter.columns import Columns
+from source_syfter.secrecy import forms, hide, hide_secrets, masked, masked_foreign, presentable
 from testing.clocks import Clock
+from testing.instance import KEY as KEY_OF_CONFIG
 from testing.instance import Answer, Asked, Instance, config, oauth
 from testing.reading import check, configured_catalog, read
 
@@ -90,6 +94,30 @@ def test_a_config_without_secrets_hides_nothing(config: dict[str, Any]) -> None:
     assert forms(config) == []
 
 
+def test_two_configurations_in_one_process_do_not_show_each_other() -> None:
+    for number in range(2):
+        hide_secrets(config(credentials={"auth_type": "api_key", "api_key": f"sk-unit-of-{number}"}))
+
+    assert masked("sk-unit-of-0 sk-unit-of-1") == "**** ****"
+
+
+def test_tokens_that_are_renewed_without_end_fill_no_memory() -> None:
+    hide_secrets(config())
+    for number in range(200):
+        hide(f"token-{number:032}")
+    tracemalloc.start()
+    try:
+        for number in range(200, 400):
+            hide(f"token-{number:032}")
+        shown = masked_foreign(f"{KEY_OF_CONFIG} token-{399:032} {399:030}")
+        grown, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert shown == "**** **** ****"
+    assert grown < 1 << 20
+
+
 @pytest.mark.parametrize(
     "answer", [Answer({"data": [{"name": "Ada Lovelace"}]}, 400), Answer({"data": [{"name": "Ada Lovelace"}]}, 500)]
 )
@@ -141,6 +169,25 @@ MADE: dict[str, Callable[[str], str]] = {
     "base64, twice": lambda text: base64.b64encode(base64.b64encode(text.encode())).decode(),
     "base64, folded": lambda text: "\n".join(re.findall(".{1,20}", base64.b64encode(text.encode()).decode())),
     "base64, percent": lambda text: quote(base64.b64encode(text.encode()).decode(), safe=""),
+    "percent, five times": lambda text: reduce(lambda made, _: quote(made, safe=""), range(5), text),
+    "percent, as a code unit": lambda text: "".join(f"%u{ord(letter):04x}" for letter in text),
+    "HTML, unfinished": lambda text: "".join(f"&#{ord(letter)}" for letter in text),
+    "HTML, with zeros": lambda text: "".join(f"&#x{ord(letter):08x};" for letter in text),
+    "JavaScript": lambda text: "".join(f"\\u{{{ord(letter):x}}}" for letter in text),
+    "octal": lambda text: "".join(f"\\{ord(letter):03o}" for letter in text),
+    "quoted-printable": lambda text: "".join(f"={ord(letter):02X}" for letter in text),
+    "quoted-printable, as much as has to be": lambda text: text.replace("=", "=3D"),
+    "hexadecimal, by colons": lambda text: text.encode().hex(":"),
+    "hexadecimal, by hyphens": lambda text: text.encode().hex("-").upper(),
+    "hexadecimal, each with a mark": lambda text: ", ".join(f"0x{ord(letter):02x}" for letter in text),
+    "a buffer of Node": lambda text: json.dumps(list(text.encode()))[1:-1],
+    "zeros between": "\0".join,
+    "hyphens that nobody sees between": "\u00ad".join,
+    "nothing between": "\u200b".join,
+    "base32": lambda text: base64.b32encode(text.encode()).decode(),
+    "base32 of an address's end": lambda text: base64.b32encode(f"k={text}".encode()).decode(),
+    "UTF-16, hexadecimal": lambda text: text.encode("utf-16-le").hex(),
+    "UTF-16, base64": lambda text: base64.b64encode(text.encode("utf-16-be")).decode(),
     "its first half": lambda text: text[: len(text) // 2],
     "its second half": lambda text: text[len(text) // 2 :],
 }
@@ -166,6 +213,29 @@ def _shared(form: str, text: str, length: int) -> list[str]:
     return [part for part in parts if part in text]
 
 
+WITH_COLON = "account-4711:9f8e7d6c5b4a3210ffee"
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"credentials": {"auth_type": "api_key", "api_key": WITH_COLON}},
+        {"credentials": {"auth_type": "basic", "username": "airbyte", "password": WITH_COLON}},
+        {"additional_headers": [{"name": "X-Account", "value": WITH_COLON}]},
+    ],
+)
+def test_a_secret_with_a_colon_is_masked_in_parts_as_well(instance: Instance, given: dict[str, Any]) -> None:
+    instance.always_answers("articles", Answer({"message": f"{WITH_COLON[:-4]}... {WITH_COLON[13:-4]}... airbyte: no"}, 400))
+
+    assert 'The instance said: "****... ****... airbyte: no"' in read(config(**given), "articles").message_of("articles")
+
+
+def test_a_name_is_shown_without_its_password() -> None:
+    hide_secrets(config(credentials={"auth_type": "basic", "username": "airbyte-user", "password": "pw-unit-0815"}))
+
+    assert masked_foreign("airbyte-user is locked, not airbyte-user:pw-unit-0815") == "airbyte-user is locked, not ****"
+
+
 @pytest.mark.parametrize("before", [*range(255, 302, 5), 400, 3990])
 def test_a_secret_is_masked_before_a_message_is_cut(instance: Instance, before: int) -> None:
     instance.always_answers(None, Answer({"message": "x" * before + KEY}, 400))
@@ -181,6 +251,16 @@ def test_a_secret_is_masked_before_a_key_of_an_unknown_body_is_cut(instance: Ins
     instance.always_answers("articles", Answer({"x" * 30 + KEY: 1}))
 
     assert not _shared(KEY, read(config(credentials={"auth_type": "api_key", "api_key": KEY}), "articles").text, 8)
+
+
+def test_a_secret_is_masked_before_the_name_of_a_field_is_cut() -> None:
+    hide_secrets(config(credentials={"auth_type": "api_key", "api_key": KEY}))
+    columns = Columns({"properties": {"id": {"type": "integer"}}})
+    columns.look_at([{"x" * 30 + KEY: 1}])
+
+    ((_, text),) = columns.notes("articles")
+
+    assert not _shared(KEY, text, 8)
 
 
 @pytest.mark.parametrize("made", MADE)

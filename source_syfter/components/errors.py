@@ -194,9 +194,14 @@ def explain(stream: str, error: Optional[BaseException], field: str = "Host") ->
         return problems.OUT_OF_MEMORY(stream=stream)
     if isinstance(error, RecursionError):
         return problems.NOT_JSON(stream=stream, what="records nested too deeply")
-    if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
-        # What requests itself says of a file that is not there has no number.
-        return problems.MACHINE(stream=stream, reason=error.strerror) if error.errno else problems.CERTIFICATES(stream=stream)
+    lasting = error if isinstance(error, OSError) and not isinstance(error, requests.RequestException) else None
+    # What requests itself says of a file that is not there has no number.
+    if (lasting is not None and not lasting.errno) or any(map(_is_of_certificates, chain)):
+        return problems.CERTIFICATES(stream=stream)
+    # Nothing that comes over the network names a file.
+    refused = lasting or next((link for link in chain if isinstance(link, OSError) and link.filename), None)
+    if refused is not None:
+        return problems.MACHINE(stream=stream, reason=": ".join(map(str, filter(None, (refused.strerror, refused.filename)))))
     found = (problem for kinds, problem in _CAUSES if any(isinstance(link, kinds) for link in chain))
     certificate = next((link.verify_message for link in chain if isinstance(link, ssl.SSLCertVerificationError)), None)
     request = getattr(error, "request", None)
@@ -206,6 +211,12 @@ def explain(stream: str, error: Optional[BaseException], field: str = "Host") ->
         detail=certificate or "the server does not answer in TLS as expected",
         field=field,
     )
+
+
+def _is_of_certificates(link: BaseException) -> bool:
+    """Whether the file of trusted certificates cannot be loaded, of which urllib3 makes what it makes of TLS itself."""
+    reason = link.args[0] if isinstance(link, urllib3_errors.SSLError) and link.args else None
+    return isinstance(reason, OSError) and (not isinstance(reason, ssl.SSLError) or reason.library == "X509")
 
 
 def own_words(response: requests.Response) -> str:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Optional, cast
 from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.request import getproxies
 
 import requests
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -82,11 +83,17 @@ def call_under_way() -> Optional[Call]:
 def bounded() -> Iterator[None]:
     """Within the block the connections of this thread keep to the bounds of the call that is under way; then as before.
 
-    Other connections of the thread, which it makes for others, have no bounds of ours.
+    Other connections of the thread, which it makes for others, have no bounds of ours. Raises a transient error for a proxy
+    without a host, of which requests has no error of its own.
     """
     before = call_under_way()
     try:
         yield
+    except TypeError:
+        call = call_under_way()
+        if call is None or not any(address.endswith("@") for address in getproxies().values()):
+            raise
+        raise problems.PROXY(stream=call.stream, host="the instance") from None
     finally:
         _UNDER_WAY.call = before
 

@@ -400,9 +400,30 @@ def _find_end(instance: Instance, name: str) -> None:
         instance.conventions["end_of_list"] = "repeated"
         instance.conclude(topic, "end_of_list", "a page that came before")
     elif total is None and answer.status not in (200, 204, 404, 410):
-        instance.note(topic, "unknown", f"a page far beyond the end is refused ({answer.status})")
+        _find_end_nearby(instance, name, f"a page far beyond the end is refused ({answer.status})")
     else:
         _conclude_no_page(instance, answer)
+
+
+def _find_end_nearby(instance: Instance, name: str, beyond: str) -> None:
+    """Finds what lies behind a list of one page, where `beyond` is what lies far behind any: too far, perhaps."""
+    topic = "end of a list"
+    if instance.conventions["paging"] != "page":
+        # A read by offset meets the last record again, and asks for nothing behind it.
+        instance.note(topic, "unknown", beyond)
+        return
+    second = {**instance.size(instance.settings["page_size"]), name: instance.conventions["first_page"] + 1}
+    for each in [each for each in instance.paths if instance.records(instance.first(each))]:
+        answer = instance.ask(each, second)
+        records = instance.records(answer)
+        if records == []:
+            instance.note(topic, "matches", "an empty page")
+            return
+        if records is None:
+            _conclude_no_page(instance, answer)
+            return
+    instance.conventions["end_of_list"] = "short"
+    instance.conclude(topic, "end_of_list", f"a page with fewer records than the first; {beyond}")
 
 
 def _other_shape(instance: Instance) -> Optional[str]:
