@@ -41,8 +41,7 @@ def sampled(manifest: Mapping[str, Any], settings: Settings) -> Component:
     found, conventions = tailored(manifest, settings), settings["conventions"]
     cursors = streams.cursor_fields(found)
     streams.read_in_full(found, {name_of(stream) for stream in found["streams"]})
-    # A limit of requests a minute leaves fewer for each stream: they have to be sent within the time for all.
-    allowed = int((settings["requests_per_minute"] or REQUESTS * 1000) * (LONGEST / 60 - 1) / len(found["streams"]))
+    allowed = _allowed(settings, len(found["streams"]))
     # A page of the first size was refused before.
     most = REQUESTS - (settings["page_size"] != PAGE)
     for stream in found["streams"]:
@@ -59,6 +58,11 @@ def sampled(manifest: Mapping[str, Any], settings: Settings) -> Component:
                 "cursor_field": cursors[name_of(stream)] or "",
             }
     return found
+
+
+def _allowed(settings: Settings, count: int) -> int:
+    """The requests that a limit of requests a minute leaves for each of `count` streams within the time for all."""
+    return int((settings["requests_per_minute"] or REQUESTS * 1000) * (LONGEST / 60 - 1) / count)
 
 
 @dataclass
@@ -132,9 +136,13 @@ def complete(
     """Puts into `catalog` what the instance has in its streams.
 
     `samples`: the streams, each of which reads a part of its list, by pages of that size. A stream that is missing or refused
-    to these credentials stays as declared, with a warning. Raises the error of the first other one that cannot be read, and a
+    to these credentials stays as declared, with a warning, as do all where so many requests may not be sent. Raises the error of the first other one that cannot be read, and a
     transient one if all together take longer than `LONGEST`.
     """
+    if _allowed(settings, len(catalog.streams)) == 0:
+        text = "requests_per_minute leaves no time to look at the records of each stream, so fields are those that are declared."
+        logger.warning(f"{text} Raise it to find the instance's own fields.")
+        return
     end = time.monotonic() + LONGEST
     waiting = {stream.name: stream for stream in catalog.streams}
     # An instance may refuse pages that are larger than those it is read by.

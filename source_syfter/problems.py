@@ -170,7 +170,7 @@ TOO_LARGE = Problem("too-large", CONFIG,
     "Set a smaller page size, and conventions.paging to how this instance pages.")
 OUT_OF_TIME = Problem("no-answer", TRANSIENT,
     "The instance is too slow: a check ends before it has answered for one collection",
-    "Try again later; if it persists, ask who runs the instance.")
+    "Try again later, or raise requests_per_minute if it is set; if it persists, ask who runs the instance.")
 LONG_WAIT = Problem("long-wait", TRANSIENT,
     "{stream}: the instance asks to wait {seconds:.0f} seconds before the next request, longer than the {longest:.0f} "
     "seconds that this connector waits",

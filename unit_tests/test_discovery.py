@@ -382,6 +382,14 @@ def test_a_limit_of_requests_a_minute_leaves_fewer(per_minute: int | None, expec
     assert [strategy["pages"] for strategy in strategies] == [expected] * len(STREAMS)
 
 
+def test_a_limit_that_leaves_no_time_leaves_the_declared_fields(instance: Instance, caplog: pytest.LogCaptureFixture) -> None:
+    found = discover(config(requests_per_minute=2))
+
+    assert found["companies"].json_schema["properties"] == before()
+    assert not instance.asked
+    assert "requests_per_minute" in caplog.text
+
+
 def test_neither_a_start_date_nor_the_dates_of_records_matter(instance: Instance) -> None:
     instance.records["companies"] = with_values("x")
 
