@@ -136,7 +136,9 @@ def complete(
     """Puts into `catalog` what the instance has in its streams.
 
     `samples`: the streams, each of which reads a part of its list, by pages of that size. A stream that is missing or refused
-    to these credentials stays as declared, with a warning, as do all where so many requests may not be sent. Raises the error of the first other one that cannot be read, and a
+    to these credentials stays as declared, with a warning, as do all where so many requests may not be sent.
+
+    Raises the error of the first other one that cannot be read, and a
     transient one if all together take longer than `LONGEST`.
     """
     if _allowed(settings, len(catalog.streams)) == 0:

@@ -103,6 +103,8 @@ class ListRead:
     def __init__(self, stream: str, end_of_list: str = "empty") -> None:
         self._stream = stream
         self._repeated_ends, self._short_ends = end_of_list == "repeated", end_of_list == "short"
+        # It holds what has changed only, so that no total says how much that is.
+        self.is_of_changes = False
         # The token of the page that is asked for may stand for none: then it leads to the beginning.
         self.may_be_beginning = False
         self.audit = Audit()
@@ -186,9 +188,14 @@ class ListRead:
         return known_of(unchanged(self._marks, self._versions))
 
     @staticmethod
-    def _unread(page: Page, position: Position) -> tuple[Sequence[Record], list[Any]]:
-        """What stands on a page behind the first record that is known to an earlier attempt, but for those that are."""
+    def _unread(page: Page, position: Position) -> Optional[tuple[Sequence[Record], list[Any]]]:
+        """What stands on a page behind the first record that is known to an earlier attempt, but for those that are.
+
+        None where the page does not continue that attempt.
+        """
         hashes = [hashed(each) for each in unchanged(page.marks, page.versions)]
+        if not continues(hashes, position.known, any(version is not None for version in page.versions)):
+            return None
         first = next(place for place, each in enumerate(hashes) if each in position.known)
         places = [place for place in range(first, len(hashes)) if hashes[place] not in position.known]
         return [page.records[place] for place in places], [page.keys[place] for place in places]
@@ -314,10 +321,11 @@ class OffsetRead(ListRead):
     def _continued(self, page: Page, position: Position) -> tuple[Sequence[Record], list[Any]]:
         marks = page.marks
         self._length = max(self._length, len(marks))
-        if continues(unchanged(marks, page.versions), position.known):
+        unread = self._unread(page, position)
+        if unread is not None:
             self._resuming = None
             self._accept(page, marks)
-            return self._unread(page, position)
+            return unread
         self._search += 1
         # Before it and behind it, by turns: others deleted or inserted what stood before.
         step = max(self._length - 1, 1) * ((self._search + 1) // 2)
@@ -491,12 +499,13 @@ class KeysetRead(ListRead):
         return None if is_lost else Position(self.token, self._last_marks, self.audit.found, self.audit.least)
 
     def _continued(self, page: Page, position: Position) -> tuple[Sequence[Record], list[Any]]:
-        if not continues(unchanged(page.marks, page.versions), position.known):
+        unread = self._unread(page, position)
+        if unread is None:
             self.read_anew()
             return [], []
         self._resuming = None
         super()._fresh(page)
-        return self._unread(page, position)
+        return unread
 
 
 class PageRead(ListRead):
@@ -539,12 +548,13 @@ class PageRead(ListRead):
         return Position(self._shown, self._last_marks, self.audit.found, self.audit.least)
 
     def _continued(self, page: Page, position: Position) -> tuple[Sequence[Record], list[Any]]:
-        if continues(unchanged(page.marks, page.versions), position.known):
+        unread = self._unread(page, position)
+        if unread is not None:
             self._resuming = None
             super()._fresh(page)
             self.following = self.place + 1
             self._note(page.total)
-            return self._unread(page, position)
+            return unread
         self._search += 1
         step = (self._search + 1) // 2
         self.following = max(self._first, position.place - step) if self._search % 2 else position.place + step
@@ -606,8 +616,9 @@ class PageRead(ListRead):
         return self._total is not None and self._told_by == self._shown
 
     def upcoming(self, place: int, count: int) -> list[int]:
-        if self._total is None or not self._is_told or self._then is not None or self._resuming:
-            # Pages that are under way together meet the list in any order: without a total, nobody sees what moved.
+        if self._total is None or not self._is_told or self._then is not None or self._resuming or self.is_of_changes:
+            # Pages that are under way together meet the list in any order: without a total, nobody sees what moved, nor in a list
+            # of changes what came again.
             return []
         last = self._first + (self._total - 1) // max(self.first_count, 1)
         return list(range(place + 1, min(place + count, last) + 1))

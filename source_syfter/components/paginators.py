@@ -58,8 +58,6 @@ class UntilEmpty(Part, PaginationStrategy):
     def __post_init__(self, parameters: Mapping[str, Any]) -> None:
         super().__post_init__(parameters)
         self._list = self._new_list()
-        # Whether the read asks for changes only.
-        self._is_filtered = False
 
     def _new_list(self) -> Any:
         return ListRead(self._stream, self.end_of_list)
@@ -67,7 +65,7 @@ class UntilEmpty(Part, PaginationStrategy):
     @property
     def initial_token(self) -> Optional[Any]:
         """The CDK asks for it where a read of the list begins."""
-        self._context.lists[self._stream], self._is_filtered = self._list, False
+        self._context.lists[self._stream], self._list.is_of_changes = self._list, False
         self._list.begin()
         chain = None if self._list.is_anew else self._context.chains.get(self._stream)
         resumed = self._list.resume(chain.position) if chain else None
@@ -83,10 +81,10 @@ class UntilEmpty(Part, PaginationStrategy):
     def next_page_token(self, response: requests.Response, last_page_size: int, *args: Any, **kwargs: Any) -> Optional[Any]:
         token = kwargs["last_page_token_value"]
         # An address of a next page may not say it any more.
-        self._is_filtered = self._is_filtered or self._asks_for_changes(response)
+        self._list.is_of_changes = self._list.is_of_changes or self._asks_for_changes(response)
         found = self.following(response, token)
         if found is None:
-            return self._list.rest_of_changes() if self._is_filtered else self._list.rest(token)
+            return self._list.rest_of_changes() if self._list.is_of_changes else self._list.rest(token)
         return found
 
     def following(self, response: requests.Response, token: Any) -> Optional[Any]:
@@ -94,7 +92,7 @@ class UntilEmpty(Part, PaginationStrategy):
         page = page_of(response)
         if self.end_of_list == "short" and len(page) < self._list.first_count and self._list.is_settled:
             return None
-        if self._is_filtered and self._list.pages == 1 and not self._list.is_searching and page.total == len(page) <= 1:
+        if self._list.is_of_changes and self._list.pages == 1 and not self._list.is_searching and page.total == len(page) <= 1:
             return None
         return self._next(response, page, token)
 

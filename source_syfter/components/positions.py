@@ -77,16 +77,15 @@ def known_of(marks: Sequence[Any]) -> tuple[str, ...]:
     return tuple(hashed(mark) for mark in marks[-_MARKS:])
 
 
-def continues(marks: Sequence[Any], known: Sequence[str]) -> bool:
+def continues(hashes: Sequence[str], known: Sequence[str], are_dated: bool) -> bool:
     """Whether a page continues what was read: it begins with the last record that is `known`, or holds two in their order.
 
-    One of them alone may have moved.
+    One of them alone may have moved, but not where `hashes` tell that nobody changed it (`are_dated`).
     """
-    hashes = [hashed(mark) for mark in marks]
     if hashes[:1] == list(known[-1:]) and known:
         return True
     there = [(known.index(each), place) for place, each in enumerate(hashes) if each in known]
-    return len(there) >= min(2, len(known)) > 0 and there == sorted(there)
+    return len(there) >= min(1 if are_dated else 2, len(known)) > 0 and there == sorted(there)
 
 
 @dataclass
