@@ -462,6 +462,22 @@ def test_by_page_a_complete_list_in_the_order_of_changes(instance: Instance, mon
     assert not lost(outcome, rows)
 
 
+def test_by_page_without_a_total_what_comes_again_has_moved(instance: Instance) -> None:
+    rows = some(250)
+
+    def page(asked: Asked) -> Answer:
+        if asked.query["page"] == "2" and rows[-1]["id"] == 250:
+            rows.append({**rows.pop(10), "updated_at": moment(2000)})
+        return by_place(rows)(asked)
+
+    instance.always_answers("articles", page)
+
+    outcome = read(config(conventions={"paging": "page"}), "articles")
+
+    assert outcome.completed("articles")
+    assert not lost(outcome, rows)
+
+
 @pytest.mark.parametrize("is_gone", [False, True])
 def test_behind_a_last_record_that_is_gone_a_list_is_read_anew(instance: Instance, clock: Any, is_gone: bool) -> None:
     """The instance looks the key up and gives an empty page."""

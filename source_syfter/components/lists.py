@@ -249,8 +249,8 @@ class ListRead:
     def _repeated(self, marks: Sequence[Mark]) -> SyfterError:
         return problems.REPEATED_PAGE(stream=self._stream, count=len(marks))
 
-    def rest_of_changes(self) -> Optional[Any]:
-        """What leads to what was missed of a list of changes that has ended; None if nothing is known to be missing."""
+    def rest_of_moved(self) -> Optional[Any]:
+        """What leads to what was missed of a list that has ended, in which records moved; None if none is known to."""
         return None
 
     def rest(self, token: Any) -> Optional[Any]:
@@ -594,8 +594,8 @@ class PageRead(ListRead):
     def is_settled(self) -> bool:
         return super().is_settled and self._then is None and not self._is_aside
 
-    def rest_of_changes(self) -> Optional[Any]:
-        # Once more, until nothing comes that is new: of a filtered list, no total tells what is missing.
+    def rest_of_moved(self) -> Optional[Any]:
+        # Once more, until nothing comes that is new: a total, if there is one, counts what others added or deleted meanwhile.
         found, self._found_before = self.audit.found - self._found_before, self.audit.found
         if self._passes > _REPEATS or not (found if self._passes else self._moved_up):
             return None
