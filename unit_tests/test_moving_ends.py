@@ -420,6 +420,24 @@ def test_a_place_is_not_where_others_moved_its_records(instance: Instance, clock
     assert {row["id"] for row in rows} <= {*first.ids("articles"), *again.ids("articles")}
 
 
+@pytest.mark.parametrize("paging", ["offset", "page"])
+@pytest.mark.parametrize("stamp", [{"t": 1}, [1], 1.5, True])
+def test_a_cursor_of_any_kind_tells_what_moved(instance: Instance, paging: str, stamp: Any) -> None:
+    rows = [{"id": number, "updated_at": stamp} for number in range(1, 60)]
+
+    def page(asked: Asked) -> Answer:
+        if asked.number == 3:
+            del rows[:3]
+        return by_place(rows, with_total=True)(asked)
+
+    instance.always_answers("articles", page)
+
+    outcome = read(config(page_size=10, num_workers=2, conventions={"paging": paging}), "articles")
+
+    assert outcome.completed("articles")
+    assert not lost(outcome, rows)
+
+
 @pytest.mark.parametrize("totals", ["each", "first"])
 @pytest.mark.parametrize("end", ["empty", "short", "repeated"])
 def test_by_page_a_list_of_changes(instance: Instance, totals: str, end: str) -> None:

@@ -62,7 +62,7 @@ class Page:
     body: Any = None
     last: Mapping[str, Any] = field(default_factory=dict)
     versions: Sequence[Any] = ()
-    """The value of the cursor in each record: whether others changed it meanwhile. Empty where there is no cursor."""
+    """The cursor of each record, as `keys_of` has it: whether others changed it meanwhile. Empty where there is no cursor."""
     is_ahead: bool = False
     """Whether it was asked for before its turn."""
     fresh: int = 0
@@ -80,7 +80,7 @@ class Page:
 
 
 def keys_of(records: Sequence[Mapping[str, Any]], name: str) -> list[Any]:
-    """The key of each record as something that can be compared; None if it has none."""
+    """The field `name` of each record, its key for example, as something that can be compared; None if it has none."""
     keys = [record.get(name) for record in records]
     if set(map(type, keys)) <= {int, str}:
         return keys

@@ -150,13 +150,13 @@ class RecordExtractor(Part, BaseRecordExtractor):
         if self._columns:
             self._columns.look_at(records)
         keys = keys_of(records, self.primary_key)
-        has_key = not self.primary_key or not keys or any(key is not None for key in keys)
-        # A page may begin, and end, with the last record of the page before, which may have none.
-        if not has_key and not read.holds_anchor_only(Page(records, keys)):
+        page = Page(records, keys, total, body, last, keys_of(records, self.cursor_field) if self.cursor_field else ())
+        lacks_key = self.primary_key and keys and not any(key is not None for key in keys)
+        # A page may begin, and end, with the last record of the page before, which may have no key.
+        if lacks_key and not read.holds_anchor_only(page):
             sent = self.known_fields.get(self.primary_key) or self.primary_key
             raise problems.NO_KEY(stream=self._stream, field=sent)
-        versions = [record.get(self.cursor_field) for record in records] if self.cursor_field else ()
-        return Page(records, keys, total, body, last, versions)
+        return page
 
 
 def _says_error(body: Any) -> bool:
