@@ -138,8 +138,7 @@ def complete(
     `samples`: the streams, each of which reads a part of its list, by pages of that size. A stream that is missing or refused
     to these credentials stays as declared, with a warning, as do all where so many requests may not be sent.
 
-    Raises the error of the first other one that cannot be read, and a
-    transient one if all together take longer than `LONGEST`.
+    Raises the error of the first other one that cannot be read, and a transient one if all together take longer than `LONGEST`.
     """
     if _allowed(settings, len(catalog.streams)) == 0:
         text = "requests_per_minute leaves no time to look at the records of each stream, so fields are those that are declared."

@@ -105,7 +105,7 @@ class SourceSyfter(ConcurrentDeclarativeSource):
             for name in names:
                 if names.count(name) > 1:
                     raise problems.STREAM_TWICE(stream=name)
-            self._in_full = in_full = {each.stream.name for each in streams if each.sync_mode is SyncMode.full_refresh}
+            self._in_full = {each.stream.name for each in streams if each.sync_mode is SyncMode.full_refresh}
             self._context.columns = {each.stream.name: Columns(each.stream.json_schema) for each in streams}
             self._listing = _listing(settings)
             self._listings = listings(definition, settings)
@@ -113,11 +113,11 @@ class SourceSyfter(ConcurrentDeclarativeSource):
                 settings["page_size"] = sample_by
                 definition = discovery.sampled(definition, settings)
             else:
-                definition = tailored(definition, settings, in_full if settings["start_date"] is None else ())
+                definition = tailored(definition, settings, self._in_full if settings["start_date"] is None else ())
             self._cursors = cursor_fields(definition)
             chains = self._chains_in(state or [])
             # The CDK would resume a full refresh from its state, too.
-            state = [each for each in state or [] if not each.stream or each.stream.stream_descriptor.name not in in_full]
+            state = [each for each in state or [] if not each.stream or each.stream.stream_descriptor.name not in self._in_full]
             self._previous = _previous(state, self._cursors)
             self._chains = {name: chain for name, chain in chains.items() if not self._is_ahead(name)}
             if sample_by is None:

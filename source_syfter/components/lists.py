@@ -9,6 +9,7 @@ import hashlib
 import logging
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from operator import gt
 from typing import Any, Optional
 
@@ -71,7 +72,7 @@ class Page:
     def __len__(self) -> int:
         return len(self.keys)
 
-    @property
+    @cached_property
     def marks(self) -> list[Mark]:
         """What tells the records apart: their keys; where there is none, a digest."""
         if None not in self.keys:
@@ -117,7 +118,7 @@ class ListRead:
         self._repeats = self._circling = 0
         self._looked = self._restarted = False
         # Records that came again, but not on the next page: they moved on, and what stood behind them moved up.
-        self._moved_up = self._found_before = 0
+        self._moved_up = 0
         # The page is asked for once more.
         self._again = False
         self._pace = Pace()
@@ -180,7 +181,21 @@ class ListRead:
 
     def _continued(self, page: Page, position: Position) -> tuple[Sequence[Record], list[Any]]:
         """What is new in a page with which an earlier attempt may be continued."""
-        raise NotImplementedError
+        unread = self._unread(page, position)
+        if unread is None:
+            self._look_elsewhere(page, position)
+            return [], []
+        self._resuming = None
+        self._go_on(page)
+        return unread
+
+    def _go_on(self, page: Page) -> None:
+        """Takes note of a page that continues an earlier attempt."""
+        ListRead._fresh(self, page)
+
+    def _look_elsewhere(self, page: Page, position: Position) -> None:
+        """Chooses where to look next, after a page that does not continue the earlier attempt."""
+        self.read_anew()
 
     @property
     def _last_marks(self) -> tuple[str, ...]:
@@ -199,6 +214,18 @@ class ListRead:
         first = next(place for place, each in enumerate(hashes) if each in position.known)
         places = [place for place in range(first, len(hashes)) if hashes[place] not in position.known]
         return [page.records[place] for place in places], [page.keys[place] for place in places]
+
+    def _nearby(self, position: Position, step: int, first: int) -> int:
+        """The next place to look at, before and behind `position` by turns: others deleted or inserted what stood before.
+
+        The `first` one, and the list is read anew, where it was looked for far enough.
+        """
+        self._search += 1
+        if self._search > _FARTHEST:
+            self.read_anew()
+            return first
+        far = step * ((self._search + 1) // 2)
+        return max(first, position.place - far) if self._search % 2 else int(position.place) + far
 
     def read_anew(self) -> None:
         """Reads the list from its beginning, in place of where an earlier attempt ended."""
@@ -249,17 +276,13 @@ class ListRead:
     def _repeated(self, marks: Sequence[Mark]) -> SyfterError:
         return problems.REPEATED_PAGE(stream=self._stream, count=len(marks))
 
-    def rest_of_moved(self) -> Optional[Any]:
-        """What leads to what was missed of a list that has ended, in which records moved; None if none is known to."""
-        return None
-
     def rest(self, token: Any) -> Optional[Any]:
         """What leads to the rest of a list that ended after `token` and lacks records; None if it lacks none that is known of.
 
         The end is asked for once more, and where others changed the list, or an earlier attempt counted a part of it, it is read
         once more. Raises a transient error where that does not help.
         """
-        if not self.audit.is_short:
+        if self.is_of_changes or not self.audit.is_short:
             return None
         if not self._looked:
             self._looked = True
@@ -318,22 +341,12 @@ class OffsetRead(ListRead):
         place = self.following if self._is_anchored else self.place
         return Position(place, self._last_marks, self.audit.found, self.audit.least, not self._is_anchored)
 
-    def _continued(self, page: Page, position: Position) -> tuple[Sequence[Record], list[Any]]:
-        marks = page.marks
-        self._length = max(self._length, len(marks))
-        unread = self._unread(page, position)
-        if unread is not None:
-            self._resuming = None
-            self._accept(page, marks)
-            return unread
-        self._search += 1
-        # Before it and behind it, by turns: others deleted or inserted what stood before.
-        step = max(self._length - 1, 1) * ((self._search + 1) // 2)
-        self.following = max(0, position.place - step) if self._search % 2 else position.place + step
-        if self._search > _FARTHEST:
-            self.read_anew()
-            self.following = 0
-        return [], []
+    def _go_on(self, page: Page) -> None:
+        self._accept(page, page.marks)
+
+    def _look_elsewhere(self, page: Page, position: Position) -> None:
+        self._length = max(self._length, len(page))
+        self.following = self._nearby(position, max(self._length - 1, 1), first=0)
 
     def enter(self, place: Any) -> None:
         self._marks, self._versions, self.place = [], (), place
@@ -498,15 +511,6 @@ class KeysetRead(ListRead):
         is_lost = self.token is None or isinstance(self.token, exact.Sent) or len(str(self.token)) > _LONGEST_TOKEN
         return None if is_lost else Position(self.token, self._last_marks, self.audit.found, self.audit.least)
 
-    def _continued(self, page: Page, position: Position) -> tuple[Sequence[Record], list[Any]]:
-        unread = self._unread(page, position)
-        if unread is None:
-            self.read_anew()
-            return [], []
-        self._resuming = None
-        super()._fresh(page)
-        return unread
-
 
 class PageRead(ListRead):
     """A list that is read by page number. Where the total changes between two answers, the page before is read again."""
@@ -521,8 +525,8 @@ class PageRead(ListRead):
         # The page that was read last.
         self._shown = first
         self._is_aside = self._is_end_checked = self._is_ending = False
-        # How often a list of changes was read once more.
-        self._passes = 0
+        # How often the list was read once more as records had moved, and how many were found before.
+        self._passes = self._found_before = 0
         # The page to go on with, while earlier ones are read again, down to the one that told the total before; what is known of
         # the last two, and of the one before.
         self._then: Optional[int] = None
@@ -547,21 +551,13 @@ class PageRead(ListRead):
             return None
         return Position(self._shown, self._last_marks, self.audit.found, self.audit.least)
 
-    def _continued(self, page: Page, position: Position) -> tuple[Sequence[Record], list[Any]]:
-        unread = self._unread(page, position)
-        if unread is not None:
-            self._resuming = None
-            super()._fresh(page)
-            self.following = self.place + 1
-            self._note(page.total)
-            return unread
-        self._search += 1
-        step = (self._search + 1) // 2
-        self.following = max(self._first, position.place - step) if self._search % 2 else position.place + step
-        if self._search > _FARTHEST:
-            self.read_anew()
-            self.following = self._first
-        return [], []
+    def _go_on(self, page: Page) -> None:
+        super()._go_on(page)
+        self.following = self.place + 1
+        self._note(page.total)
+
+    def _look_elsewhere(self, page: Page, position: Position) -> None:
+        self.following = self._nearby(position, 1, self._first)
 
     def enter(self, place: Any) -> None:
         self.place, self._total = place, None
@@ -594,7 +590,12 @@ class PageRead(ListRead):
     def is_settled(self) -> bool:
         return super().is_settled and self._then is None and not self._is_aside
 
-    def rest_of_moved(self) -> Optional[Any]:
+    def rest(self, token: Any) -> Optional[Any]:
+        missing = super().rest(token)
+        return self._rest_of_moved() if missing is None else missing
+
+    def _rest_of_moved(self) -> Optional[Any]:
+        """What leads to what was missed where records moved; None if none is known to."""
         # Once more, until nothing comes that is new: a total, if there is one, counts what others added or deleted meanwhile.
         found, self._found_before = self.audit.found - self._found_before, self.audit.found
         if self._passes > _REPEATS or not (found if self._passes else self._moved_up):

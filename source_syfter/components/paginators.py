@@ -83,9 +83,7 @@ class UntilEmpty(Part, PaginationStrategy):
         # An address of a next page may not say it any more.
         self._list.is_of_changes = self._list.is_of_changes or self._asks_for_changes(response)
         found = self.following(response, token)
-        if found is None and not self._list.is_of_changes:
-            found = self._list.rest(token)
-        return self._list.rest_of_moved() if found is None else found
+        return self._list.rest(token) if found is None else found
 
     def following(self, response: requests.Response, token: Any) -> Optional[Any]:
         """The token of the page after the one in `response`, which is at `token`; None where the list ends, whole or not."""
